@@ -1,0 +1,1 @@
+#include "common/civil_date.h"

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace backupctl {
+
+/// A day of the civil (proleptic Gregorian) calendar, without zone or clock; std::chrono does the arithmetic.
+using CivilDate = std::chrono::year_month_day;
+
+/// Parses exactly YYYY-MM-DD; nothing for anything else, a day that does not exist included.
+std::optional<CivilDate> parse_date(std::string_view text);
+/// YYYY-MM-DD.
+std::string format_date(CivilDate date);
+
+/// The ISO 8601 week a day lies in, as (ISO year, week 1 to 53).
+struct IsoWeek {
+  int year;
+  int week;
+  auto operator<=>(const IsoWeek&) const = default;
+};
+IsoWeek iso_week(CivilDate date);
+
+/// The civil date of an instant in a zone: "host" (the machine's /etc/localtime) or an IANA name ("Europe/Berlin").
+/// Nothing when the zone is unknown. @param unix_seconds  seconds since 1970-01-01T00:00:00Z.
+std::optional<CivilDate> date_in_zone(std::int64_t unix_seconds, std::string_view zone);
+
+}  // namespace backupctl
