@@ -27,4 +27,7 @@ using Work = int (*)(std::span<const std::string> args);
 /// in force ends the program with Exit::bug and a `failed` record: nothing runs unconfined silently.
 int helper_main(RoleName name, int argc, char** argv, Work work);
 
+/// The name of a syscall that a `violation` record reports by its number.
+std::string syscall_name(long number);
+
 }  // namespace backupctl::sandbox

@@ -1,0 +1,61 @@
+#include "gate/sandbox/role.h"
+
+namespace backupctl::sandbox {
+namespace {
+
+using enum TreeAccess;
+
+// Syscalls by name, so that libseccomp resolves them for x86-64 and arm64 alike. The base set (seccomp.cpp) is what any C++
+// program needs to compute, to write to its pipes and to end; the lists here say what a role does beyond that.
+
+constexpr std::string_view reader_calls[] = {
+    "openat", "openat2", "getdents64", "readlinkat", "fchdir", "fcntl", "dup", "umask", "geteuid", "faccessat2",
+    "fgetxattr", "flistxattr", "getxattr", "listxattr", "lgetxattr", "llistxattr", "fstatfs", "statfs", "fadvise64",
+    "ftruncate", "fsync", "fdatasync", "fallocate", "ioctl", "getcwd", "readlink", "chdir",
+};
+constexpr std::string_view extractor_calls[] = {
+    "openat", "openat2", "open", "getdents64", "readlinkat", "readlink", "fchdir", "chdir", "fcntl", "dup", "umask",
+    "geteuid", "getegid", "getuid", "getgid", "faccessat2", "faccessat", "access", "getcwd",
+    "mkdir", "mkdirat", "mknod", "mknodat", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat", "rmdir",
+    "rename", "renameat", "renameat2", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "utimensat",
+    "futimesat", "utime", "utimes", "fgetxattr", "flistxattr", "getxattr", "listxattr", "lgetxattr", "llistxattr",
+    "fsetxattr", "setxattr", "lsetxattr", "fremovexattr", "removexattr", "lremovexattr",
+    "fstatfs", "statfs", "ftruncate", "fsync", "fdatasync", "syncfs", "fallocate", "ioctl",
+};
+// What a Go program needs (the runtime's scheduler, timers and network poller) and what rclone does with files.
+constexpr std::string_view transfer_calls[] = {
+    "execve", "arch_prctl", "set_tid_address", "prlimit64", "getrlimit", "setrlimit", "access", "faccessat", "faccessat2",
+    "open", "openat", "getdents64", "readlink", "readlinkat", "fcntl", "dup", "dup2", "dup3", "pipe2", "umask", "getcwd",
+    "chdir", "fchdir", "stat", "lstat", "statfs", "fstatfs", "fadvise64", "sync_file_range", "fallocate", "ftruncate",
+    "truncate", "fsync", "fdatasync", "copy_file_range", "sendfile", "splice", "getpid", "getppid", "getuid", "geteuid",
+    "getgid", "getegid", "getgroups", "getpgrp", "uname", "sysinfo", "sigaltstack", "tgkill", "tkill", "getpriority",
+    "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "symlink",
+    "symlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "utimensat", "utimes", "futimesat",
+    "fgetxattr", "flistxattr", "getxattr", "listxattr", "lgetxattr", "llistxattr",
+    "epoll_create1", "epoll_create", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "pselect6",
+    "select", "timer_create", "timer_settime", "timer_delete", "setitimer", "getitimer", "rt_sigtimedwait",
+    "connect", "bind", "getsockname", "getpeername", "getsockopt", "setsockopt", "sendto", "recvfrom", "sendmsg", "recvmsg",
+    "sendmmsg", "recvmmsg", "shutdown", "listen", "accept4", "mincore", "ioctl", "statx", "flock", "setpgid", "wait4",
+    "waitid", "clock_getres", "sched_getparam", "sched_getscheduler",
+};
+
+constexpr std::uint64_t MiB = 1 << 20;
+
+constexpr Role roles[role_count] = {
+    // name                 word          confined root   tree       network program memory    files  further syscalls
+    {RoleName::parser,     "parser",     true,    false, none,      false,  false,  64 * MiB,  8,    {}},
+    {RoleName::controller, "controller", false,   false, none,      true,   true,   0,         1024, {}},
+    {RoleName::reader,     "reader",     true,    true,  read_any,  false,  false,  1024 * MiB, 256, reader_calls},
+    {RoleName::transfer,   "transfer",   true,    true,  read_any,  true,   true,   0,         1024, transfer_calls},
+    {RoleName::relay,      "relay",      true,    true,  none,      false,  false,  512 * MiB, 16,   {}},
+    {RoleName::extractor,  "extractor",  true,    true,  write_any, false,  false,  1024 * MiB, 256, extractor_calls},
+    {RoleName::signer,     "signer",     true,    true,  none,      false,  false,  128 * MiB, 16,   {}},
+};
+
+}  // namespace
+
+std::span<const Role> role_table() { return roles; }
+
+const Role& role(RoleName name) { return roles[static_cast<std::size_t>(name)]; }
+
+}  // namespace backupctl::sandbox
