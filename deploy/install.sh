@@ -18,7 +18,7 @@ Beside an installation in use:
   --sudoers NAME     its file in /etc/sudoers.d (default backupctl, or backupctl-CLIENT)
 EOF
 
-prefix=/usr/local policy=/etc/backupctl/policy.toml account=backup_ops client= key= home= builddir= sudoers= packages=yes
+prefix=/usr/local policy=/etc/backupctl/policy.toml account=backup_ops client='' key='' home='' builddir='' sudoers='' packages=yes
 while [ $# -gt 0 ]; do
   case $1 in
     --key|--client|--account|--home|--builddir|--prefix|--policy|--sudoers)
@@ -41,7 +41,7 @@ command=$gate
 [ "$policy" = /etc/backupctl/policy.toml ] || command+=" --policy $policy"
 command+=" --ssh-gate${client:+ --client $client}"
 
-key_line=
+key_line=''
 if [ -n "$key" ]; then
   key_line=$key
   [ ! -f "$key" ] || key_line=$(cat "$key")

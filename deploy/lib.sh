@@ -131,7 +131,7 @@ PrintMotd no
 PrintLastLog no
 LogLevel INFO
 EOF
-  cat "$BACKUPCTL_SOURCE/deploy/sshd_config.snippet" | sed "s/^Match User .*/Match User $(echo "$*" | tr ' ' ,)/" >>"$dir/sshd_config"
+  sed "s/^Match User .*/Match User $(echo "$*" | tr ' ' ,)/" "$BACKUPCTL_SOURCE/deploy/sshd_config.snippet" >>"$dir/sshd_config"
   /usr/sbin/sshd -t -f "$dir/sshd_config" || die "sshd does not accept $dir/sshd_config"
   /usr/sbin/sshd -f "$dir/sshd_config" -E "$dir/sshd.log"
   wait_for 10 port_open "$port" || die "sshd does not listen on 127.0.0.1:$port; $dir/sshd.log says why"
