@@ -45,8 +45,12 @@ fi
 
 config=$(dirname "$policy")
 if [ $purge = yes ]; then
-  rm -rf "$config" "$state"
-  did "$config, $state (--purge)"
+  for directory in "$config" "$state"; do
+    [ -d "$directory" ] || continue
+    find "$directory" -xdev -mindepth 1 -delete
+    rmdir "$directory" 2>/dev/null || true   # a mount point stays, empty
+    did "$directory (--purge)"
+  done
 else
   rmdir "$config/trusted.d" 2>/dev/null || true
   say "Kept: $config (policy, credentials) and $state (journal, signing key). Remove them with --purge."
