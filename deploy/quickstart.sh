@@ -103,12 +103,14 @@ step "An sshd on loopback, for the demonstration alone"
 end_pid "$prefix/sshd/sshd.pid"
 port=$(free_port)
 start_sshd "$prefix/sshd" "$port" $account
+known_host="[127.0.0.1]:$port $(cut -d' ' -f1,2 "$prefix/sshd/host_key.pub")"
+echo "$known_host" >"$prefix/client/known_hosts"
 cat >"$prefix/try" <<EOF
 #!/bin/sh
 # backup-client as a scheduler's container runs it: no privilege, the key in its environment, the host's key known.
 export BACKUP_HOST=$account@127.0.0.1:$port
 export BACKUP_SSH_KEY="\$(cat $prefix/client/id_ed25519)"
-export BACKUP_KNOWN_HOSTS="[127.0.0.1]:$port $(cut -d' ' -f1,2 "$prefix/sshd/host_key.pub")"
+export BACKUP_KNOWN_HOSTS="$known_host"
 export ARCHIVE_WEEKDAY=$(LC_ALL=C date +%A | tr '[:upper:]' '[:lower:]')
 exec setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs $prefix/bin/backup-client "\$@"
 EOF
@@ -141,8 +143,8 @@ explain "The service runs again. On the remote:"
 
 step "What the scheduler cannot do"
 refused=0
-run "backup-client --restore demo (asked for over ssh)" ssh -T -p "$port" -i "$prefix/client/id_ed25519" -o BatchMode=yes \
-  -o StrictHostKeyChecking=yes -o UserKnownHostsFile=<(echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$prefix/sshd/host_key.pub")") \
+run "ssh $account@127.0.0.1 'backupctl --restore demo'" ssh -T -p "$port" -i "$prefix/client/id_ed25519" -o BatchMode=yes \
+  -o StrictHostKeyChecking=yes -o UserKnownHostsFile="$prefix/client/known_hosts" \
   $account@127.0.0.1 "backupctl --restore demo" || refused=$?
 [ $refused = 77 ] || die "a restore over ssh should be refused with 77 and ended with $refused"
 explain "Restoring is a deliberate act on the host, as root. Here it is:"

@@ -57,6 +57,21 @@ check_not() {
 # check_same TITLE FILE FILE: equal byte for byte; the difference is shown.
 check_same() { check "$1" diff -u "$2" "$3"; }
 
+# check_table CMD…: a program that prints TAP lines of its own; they count as ours.
+check_table() {
+  local line status
+  while IFS= read -r line; do
+    case $line in
+      'ok '*'# SKIP'*) skip "${line#ok * - }" '' ;;
+      'ok '*) pass "${line#ok * - }" ;;
+      'not ok '*) fail "${line#not ok * - }" ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done < <("$@" 2>&1 </dev/null; echo "# status $?" >"$out")
+  read -r _ _ status <"$out"
+  [ "$status" = 0 ] || [ "$E2E_FAILED" -gt 0 ] || fail "$1" "ended $status without a failed line"
+}
+
 # e2e_begin: the namespace, the directory $ROOT, the trap that takes everything away again.
 e2e_begin() {
   need_root

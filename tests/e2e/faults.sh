@@ -1,0 +1,164 @@
+#!/bin/bash
+# Bad input and failure: each ends with its exit code and one clear line, and leaves service and data as they were.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+
+e2e_install
+fault_policy() {
+  write_policy - <<EOF
+$(vaultwarden_policy)
+[controller.stubborn]
+kind = "podman"
+containers = ["stubborn"]
+grace = "${1:-2s}"
+[service.stubborn]
+controller = "stubborn"
+path = "$ROOT/stubborn"
+remotes = ["onedrive"]
+consistency = "cold"
+[service.gone]
+path = "$ROOT/does-not-exist"
+remotes = ["onedrive"]
+[service.plain]
+path = "$ROOT/plain"
+remotes = ["onedrive"]
+EOF
+}
+fault_policy
+make_data
+mkdir -p "$ROOT"/{stubborn,plain}; echo plain >"$ROOT/plain/file"
+start_webdav
+start_ssh
+run_container vaultwarden "$DATA"
+wait_for 10 test -e "$DATA/heartbeat"
+MIRROR=$CLOUD/OdroidBackup
+SYNC='backupctl --sync vaultwarden'
+
+# Processes of the gate under test: by the program's inode, and by the uids of this test's workers.
+gate_processes() {
+  local process uid
+  for process in /proc/[0-9]*; do
+    [ "$process/exe" -ef $GATE ] && return 0
+    uid=$(awk '/^Uid:/ { print $2 }' "$process/status" 2>/dev/null)
+    [ "${uid:-0}" -ge $E2E_WORKER_UIDS ] && [ "$uid" -lt $((E2E_WORKER_UIDS + 256)) ] && return 0
+  done
+  return 1
+}
+no_gate_processes() { ! gate_processes; }
+
+# unchanged CODE TITLE REQUEST: ends with CODE and one line on standard error; remote and container are as before.
+unchanged() {
+  local code=$1 title=$2 request=$3 before after state
+  before=$(fingerprint "$MIRROR" | sha256sum); state=$(podman inspect -f '{{.State.Status}}' vaultwarden)
+  check_exit "$code" "$title: $code" ssh_gate "$request"
+  check "… says it in one line" test "$(grep -c . "$out")" = 1
+  after=$(fingerprint "$MIRROR" | sha256sum)
+  check "… remote and service are as before" test "$before $state" = "$after $(podman inspect -f '{{.State.Status}}' vaultwarden)"
+}
+
+# A first mirror, so that there is something to lose.
+check "stop" ssh_gate 'backupctl --stop vaultwarden'
+check "sync" ssh_gate "$SYNC"
+check "start" ssh_gate 'backupctl --start vaultwarden'
+
+# Requests that are none, or not allowed.
+unchanged 64 "no request at all" 'ls'
+unchanged 77 "a name nobody knows" 'backupctl --sync nobody'
+unchanged 77 "another path" 'backupctl --sync vaultwarden --path /etc --remote onedrive:/OdroidBackup'
+unchanged 77 "another remote" 'backupctl --sync vaultwarden --remote onedrive:/Elsewhere'
+unchanged 77 "a restore" 'backupctl --restore vaultwarden'
+unchanged 69 "a sync of a running cold service" "$SYNC"
+unchanged 69 "an archive of a running cold service" 'backupctl --archive vaultwarden'
+unchanged 78 "a tree that does not exist" 'backupctl --sync gone'
+
+# The policy file (X7).
+cp -p $POLICY "$ROOT/policy.good"
+good_policy() { cp -p "$ROOT/policy.good" $POLICY; }
+echo 'frobnicate = true' >>$POLICY
+unchanged 78 "an unknown key in the policy" "$SYNC"
+check_exit 78 "… --check-policy names it" $GATE --check-policy
+check_says "… with its line" "$(grep -c '' $POLICY)"
+good_policy; chmod 664 $POLICY
+unchanged 78 "a policy that a group can write" "$SYNC"
+good_policy; chown scheduler $POLICY
+unchanged 78 "a policy that is not root's" "$SYNC"
+rm $POLICY
+unchanged 78 "no policy" "$SYNC"
+good_policy; chmod 777 /etc/backupctl
+unchanged 78 "a policy in a directory that others can write" "$SYNC"
+chmod 755 /etc/backupctl
+good_policy
+
+# The credentials.
+check "stop" ssh_gate 'backupctl --stop vaultwarden'
+mv /etc/backupctl/rclone.conf "$ROOT/rclone.good"
+unchanged 78 "no rclone.conf" "$SYNC"
+install -m 644 "$ROOT/rclone.good" /etc/backupctl/rclone.conf
+unchanged 78 "an rclone.conf that everybody can read" "$SYNC"
+install -m 600 -o scheduler "$ROOT/rclone.good" /etc/backupctl/rclone.conf
+unchanged 78 "an rclone.conf that is not root's" "$SYNC"
+install -m 600 "$ROOT/rclone.good" /etc/backupctl/rclone.conf
+
+# The source and the mirror (D3).
+mv "$DATA" "$DATA.away"; mkdir "$DATA"
+unchanged 65 "an empty source" "$SYNC"
+rmdir "$DATA"
+unchanged 78 "a vanished source" "$SYNC"
+mkdir "$DATA"; cp -p "$DATA.away/db.sqlite3" "$DATA/"
+unchanged 65 "a source that lost most of its files" "$SYNC"
+rm -r "$DATA"; mv "$DATA.away" "$DATA"
+
+# A remote that is down, and one that hangs.
+stop_webdav
+check_exit 69 "a remote that is down: 69" ssh_gate "$SYNC"
+start_webdav
+hang() { kill -STOP "$(cat "$ROOT/pids/webdav")"; }
+resume() { kill -CONT "$(cat "$ROOT/pids/webdav")"; }
+hang
+check_exit 124 "a remote that hangs, and --timeout 3: 124" ssh_gate "$SYNC --timeout 3"
+check "… nothing of the gate is left" wait_for 10 no_gate_processes
+
+# Slots: who comes second waits, and --status never does (S4).
+ssh_gate "$SYNC --timeout 12" >"$ROOT/first" 2>&1 &
+first=$!
+wait_for 5 gate_processes; sleep 1
+check "--status answers while a step runs" timeout 3 env -i SSH_ORIGINAL_COMMAND='backupctl --status' $GATE --ssh-gate
+check_exit 124 "a second step queues until its own --timeout" ssh_gate 'backupctl --sync plain --timeout 2'
+wait $first
+
+# A client that is gone: its step ends, and the next one is served.
+ssh_gate "$SYNC --timeout 600" >"$ROOT/first" 2>&1 &
+first=$!
+wait_for 5 gate_processes; sleep 1
+kill -9 "$(pgrep -P $first ssh || echo $first)" 2>/dev/null
+wait $first 2>/dev/null
+check "a client that is gone: its step ends" wait_for 60 no_gate_processes
+resume
+check "… and the next one is served" ssh_gate "$SYNC"
+check "start" ssh_gate 'backupctl --start vaultwarden'
+check "… the container runs" is_running vaultwarden
+
+# A container that does not stop.
+run_container stubborn "$ROOT/stubborn" stubborn
+check_exit 69 "a container that will not stop in its grace: 69" ssh_gate 'backupctl --stop stubborn'
+check "… it runs" wait_for 10 is_running stubborn
+fault_policy 60s
+check_exit 124 "… and --timeout 2 before its grace is over: 124" ssh_gate 'backupctl --stop stubborn --timeout 2'
+check "… it runs" wait_for 10 is_running stubborn
+
+# A full disk under the spool (D8): a small file system in the state directory's place.
+check "stop" ssh_gate 'backupctl --stop vaultwarden'
+head -c 40000000 /dev/urandom >"$DATA/large"
+mkdir -p "$ROOT/mnt"; cp -a $STATE/. "$ROOT/mnt.copy"
+mount -t tmpfs -o size=16m,mode="$(stat -c %a $STATE)" none $STATE
+cp -a "$ROOT/mnt.copy/." $STATE/
+used=$(du -sk $STATE | cut -f1)
+unchanged 74 "a full spool" 'backupctl --archive vaultwarden'
+check "… no rubbish in the spool" test "$(du -sk $STATE | cut -f1)" -lt $((used + 512))
+check "… the service starts" ssh_gate 'backupctl --start vaultwarden'
+check "… the container runs" is_running vaultwarden
+umount -l $STATE
+rm "$DATA/large"
+
+check "the journal verifies (X9)" $GATE --verify-journal
+e2e_end
