@@ -47,13 +47,13 @@ struct RemoteAssertion {
 /// One request, as parsed. A value: what parses re-serializes to the same bytes.
 struct Request {
   Verb verb = Verb::version;
-  std::string name;                              ///< service or target; empty: none given
-  std::optional<std::string> path;               ///< assertion, absolute
-  std::optional<RemoteAssertion> remote;
-  std::optional<std::uint32_t> keep_weekly;
-  std::optional<std::uint32_t> keep_monthly;
-  std::optional<std::uint32_t> timeout;          ///< seconds
-  std::optional<std::string> snapshot_id;        ///< YYYYMMDD-HHMMSS
+  std::string name = {};                         ///< service or target; empty: none given
+  std::optional<std::string> path = {};          ///< assertion, absolute
+  std::optional<RemoteAssertion> remote = {};
+  std::optional<std::uint32_t> keep_weekly = {};
+  std::optional<std::uint32_t> keep_monthly = {};
+  std::optional<std::uint32_t> timeout = {};     ///< seconds
+  std::optional<std::string> snapshot_id = {};   ///< YYYYMMDD-HHMMSS
   bool json = false;
   bool operator==(const Request&) const = default;
 };
@@ -81,6 +81,21 @@ inline constexpr std::size_t max_request = 1024;
 inline constexpr std::size_t max_name = 64;
 
 /// Parses one request. Total: any bytes give a Request or a refusal (of exit 64, or operator_verb), never anything else.
+///
+/// When several codes apply, this order decides, and nothing else does (tests/attack/requests.txt has lines for each):
+///  1. empty: no bytes at all.
+///  2. too_long: more than max_request bytes, whatever they are.
+///  3. charset: a byte, anywhere, that no token can contain and that is not SP.
+///  4. Then the line is read from left to right and the first token that cannot stand where it stands gives the code;
+///     what follows it is not looked at. Two SP, an SP in front or at the end make an empty token, which stands nowhere.
+///     - first: not "backupctl": syntax.
+///     - second: missing or not beginning with "--": syntax; a host-only verb: operator_verb, with anything behind it; any
+///       other word that is no verb (abbreviations, --verb=x, an option's word): unknown_verb.
+///     - name: missing where the verb requires one, present where it takes none, or no name: syntax.
+///     - option: a word that is no option (abbreviations, --opt=value, a second verb): syntax; an option that this verb
+///       does not take, with or without value: option_not_for_verb; a duplicate or one out of order: syntax; a value that
+///       is missing or malformed: syntax.
+/// Codes of the policy (unknown_name and what follows it in the enum) come after all of these.
 tl::expected<Request, RefusalCode> parse_request(std::string_view bytes);
 
 /// The request's one spelling: parse_request(serialize(r)) == r for each valid r.
