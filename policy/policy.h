@@ -41,7 +41,7 @@ struct Retention {
   Keep keep;
   std::uint32_t keep_last = 0;
   std::uint32_t max_delete = 0;      ///< per service and day
-  Keep floors;                       ///< a client cannot ask for less (daily has none)
+  Keep floors;                       ///< nobody can ask for less (daily has none)
 };
 
 struct Guard {
@@ -127,6 +127,7 @@ struct Client {
   std::vector<std::string> actions;    ///< verb words without the dashes
   std::optional<std::pair<int, int>> hours;  ///< minutes since midnight, from and until; may wrap around midnight
   std::optional<std::uint32_t> per_hour;
+  bool implied = false;                ///< not in the file: it has no client table
 };
 
 struct Recovery { std::string name; std::vector<std::string> steps; };
