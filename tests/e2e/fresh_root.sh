@@ -9,21 +9,22 @@ fi
 e2e_begin "$@"
 
 root=$ROOT/debian
-in_root() { chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 E2E_INSIDE=yes "$@"; }
-# Where this host gets its packages, with its proxy and its keys: copied from the host's own /etc/apt, not from the private copy.
-mirror=$(awk '$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /^(http|https|file|copy):/) { print $i; exit } }' \
-  /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null)
-mirror=${mirror:-$(awk '$1 == "URIs:" { print $2; exit }' /etc/apt/sources.list.d/*.sources 2>/dev/null)}
+# A root of its own by pivot_root, not chroot: the kernel gives no user namespace to a process in a chroot.
+in_root() {
+  unshare --mount --propagation private -- /bin/sh -c 'cd "$0" && pivot_root . mnt && umount -l /mnt && exec env -i \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"' "$root" "$@"
+}
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+  sed -nE 's,^(deb|URIs:).*[[:space:]]((https?|file|copy):[^[:space:]]*/debian/?)([[:space:]].*)?$,\2,p' | head -n 1)
 
 check "debootstrap makes a bare root" debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}"
 [ $E2E_FAILED = 0 ] || e2e_end
-cp -a /etc/apt/. "$root/etc/apt/"
-cp -L "$ROOT/resolv.host" "$root/etc/resolv.conf" 2>/dev/null
-mkdir -p "$root/src" "$root/var/lib" "$root/sys/fs/cgroup"
+apt-config dump | grep -i '^Acquire::https\?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy"
+cp "$ROOT/resolv.host" "$root/etc/resolv.conf"
+mkdir "$root/src"
 (cd "$E2E_SOURCE" && git -c safe.directory='*' ls-files -z | xargs -0 tar -cf - --) | tar -C "$root/src" -xf -
-mount -t proc proc "$root/proc"; mount --rbind /sys "$root/sys"; mount --rbind /dev "$root/dev"; mount -t tmpfs none "$root/run"
-# podman keeps containers on a real file system, not on a root that is itself a directory of another.
-mkdir -p "$ROOT/varlib"; cp -a "$root/var/lib/." "$ROOT/varlib/"; mount --bind "$ROOT/varlib" "$root/var/lib"
+mount --bind "$root" "$root"
+mount -t proc proc "$root/proc"; mount --rbind /sys "$root/sys"; mount --rbind /dev "$root/dev"; mount -t tmpfs -o mode=755 none "$root/run"
 
 check_not "nothing is installed there before" in_root sh -c 'command -v g++ || command -v rclone || command -v podman || command -v sudo'
 check "quickstart.sh on the bare root" in_root timeout 1500 /src/deploy/quickstart.sh

@@ -9,18 +9,19 @@ DATA=/media/ssd/podman/vaultwarden/data
 E2E_WORKER_UIDS=1879048192        # not policy.md's default: an installation in use may be at work with those
 WEBDAV_SECRET=e2e-webdav-secret   # must show up nowhere
 
-private_dir() { mkdir -p "$ROOT/private$1" "$1"; chmod --reference="$1" "$ROOT/private$1"; mount --bind "$ROOT/private$1" "$1"; }
+private_dir() { mkdir -p "$ROOT/private$1" "$1"; chmod 755 "$ROOT/private$1"; mount --bind "$ROOT/private$1" "$1"; }
 
 private_world() {
   cp -a /etc "$ROOT/private/etc"
   rm -rf "$ROOT"/private/etc/{backupctl,sudoers.d/backupctl*}
+  # Files that are mounts of their own (a container's resolv.conf) are copied with the rest, and then are plain files.
   mount --bind "$ROOT/private/etc" /etc
   [ -d "$STATE" ] || { mkdir "$STATE"; touch "$ROOT/made-state"; }
   for dir in /usr/local /home /media "$STATE"; do private_dir "$dir"; done
+  # resolv.conf may be a link to below /run/systemd. Nothing here leaves the loopback, but for fresh_root.sh.
+  cat /etc/resolv.conf >"$ROOT/resolv.host" 2>/dev/null; rm -f /etc/resolv.conf; echo 'nameserver 127.0.0.1' >/etc/resolv.conf
   mkdir -p /run/systemd; mount -t tmpfs -o mode=755 none /run/systemd
   mount -t tmpfs -o mode=1777 none /dev/shm          # podman's locks
-  # The network's names may come from a file below /run/systemd; nothing here leaves the loopback.
-  printf 'nameserver 127.0.0.1\n' >"$ROOT/resolv.conf"; rm -f /etc/resolv.conf; cp "$ROOT/resolv.conf" /etc/resolv.conf
   mkdir -p /etc/containers
   cat >/etc/containers/storage.conf <<EOF
 [storage]
