@@ -1,0 +1,81 @@
+#include "gate/service/controller.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/escape.h"
+#include "gate/service/kinds.h"
+
+namespace backupctl::service {
+namespace {
+
+/// The kinds that are built. A new one is a file and a line here.
+const std::array<const Kind*, 4> kinds{&none_kind, &command_kind, &podman_kind, &systemd_kind};
+
+const Kind* find(policy::ControllerKind kind) {
+  const auto* const found = std::find_if(kinds.begin(), kinds.end(), [&](const Kind* row) { return row->kind == kind; });
+  return found == kinds.end() ? nullptr : *found;
+}
+
+tl::unexpected<Error> not_built(const policy::Controller& controller) {
+  return fail(Exit::bad_config, "controller {} is of a kind that this version of backupctl cannot use; nothing was changed",
+              controller.name);
+}
+
+}  // namespace
+
+bool is_built(policy::ControllerKind kind) { return find(kind) != nullptr; }
+
+std::string_view word(policy::ControllerKind kind) {
+  const Kind* row = find(kind);
+  return row == nullptr ? std::string_view{} : row->word;
+}
+
+std::optional<policy::ControllerKind> kind_of(std::string_view word) {
+  for (const Kind* row : kinds)
+    if (row->word == word) return row->kind;
+  return std::nullopt;
+}
+
+Result<ServiceState> query(const policy::Controller& controller, std::string_view service, const Runner& run,
+                           std::optional<bool> last_known) {
+  const Kind* kind = find(controller.kind);
+  return kind == nullptr ? not_built(controller) : kind->query(controller, service, run, last_known);
+}
+
+Result<> stop(const policy::Controller& controller, std::string_view service, const Names& units, Seconds within,
+              const Runner& run) {
+  const Kind* kind = find(controller.kind);
+  if (kind == nullptr) return not_built(controller);
+  return units.empty() ? Result<>{} : kind->stop(controller, service, units, within, run);
+}
+
+Result<> start(const policy::Controller& controller, std::string_view service, const Names& units, Seconds within,
+               const Runner& run) {
+  const Kind* kind = find(controller.kind);
+  if (kind == nullptr) return not_built(controller);
+  return units.empty() ? Result<>{} : kind->start(controller, service, units, within, run);
+}
+
+std::string last_words(const CommandOutput& output) {
+  std::string_view text = output.err;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+  if (const auto newline = text.rfind('\n'); newline != std::string_view::npos) text.remove_prefix(newline + 1);
+  return text.empty() ? "no message" : escape_line(text, 300);
+}
+
+Result<std::string> run_checked(const Runner& run, const policy::Argv& argv, Seconds within, std::string_view what) {
+  if (within <= Seconds{0}) return fail(Exit::timed_out, "{}: no time was left for it", what);
+  auto output = run(argv, within);
+  if (!output) return pass(std::move(output.error()));
+  if (output->timed_out) return fail(Exit::timed_out, "{} took longer than {} s and was ended", what, within.count());
+  if (output->status != 0)
+    return fail(Exit::unavailable, "{} failed with status {}: {}", what, output->status, last_words(*output));
+  return std::move(output->out);
+}
+
+std::string join(const Names& names) { return fmt::format("{}", fmt::join(names, ", ")); }
+
+}  // namespace backupctl::service
