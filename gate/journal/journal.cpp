@@ -1,0 +1,152 @@
+#include "gate/journal/journal.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "common/escape.h"
+#include "common/io.h"
+#include "common/sha256.h"
+#include "gate/journal/line.h"
+
+namespace backupctl::journal {
+namespace {
+
+constexpr const char* file_name = "journal/journal.jsonl";
+constexpr off_t rotate_above = 64 << 20;
+constexpr std::size_t tail_size = 16384;   // longer than any line
+
+/// What a refusal counter file holds.
+struct RefusalCount {
+  std::int64_t minute = 0;
+  std::uint32_t written = 0;
+  std::uint32_t suppressed = 0;
+};
+constexpr std::uint32_t refusals_a_minute = 60;
+
+/// The journal, opened and locked, and where its chain stands.
+struct Opened {
+  UniqueFd fd;
+  Position position;
+  off_t size = 0;
+  bool repaired = false;
+  std::uint64_t missing = 0;   ///< entries that the head names and the file has not
+};
+
+std::string rotated_name(std::uint64_t sequence) { return fmt::format("journal/journal-{:012}.jsonl", sequence); }
+
+/// Tells a journal that was just rotated from one that somebody emptied.
+bool was_rotated_at(const state::StateDir& state, std::uint64_t sequence) {
+  return static_cast<bool>(open_beneath(state.fd(), rotated_name(sequence), O_PATH));
+}
+
+Result<Opened> open_locked(const state::StateDir& state) {
+  const auto failed = [](const char* what) { return fail_errno(Exit::io_error, errno, "cannot {} the journal", what); };
+  Opened journal;
+  journal.fd = open_beneath(state.fd(), file_name, O_RDWR | O_CREAT | O_APPEND, 0600);
+  if (!journal.fd) return failed("open");
+  if (::flock(journal.fd.get(), LOCK_EX) != 0) return failed("lock");
+  struct stat st{};
+  if (::fstat(journal.fd.get(), &st) != 0) return failed("stat");
+  std::string tail(std::min<std::size_t>(tail_size, static_cast<std::size_t>(st.st_size)), '\0');
+  const ssize_t n = ::pread(journal.fd.get(), tail.data(), tail.size(), st.st_size - static_cast<off_t>(tail.size()));
+  if (n != static_cast<ssize_t>(tail.size())) return failed("read");
+  const std::size_t end = tail.rfind('\n');
+  const std::size_t whole = end == std::string::npos ? 0 : end + 1;
+  journal.repaired = whole != tail.size();
+  journal.size = st.st_size - static_cast<off_t>(tail.size() - whole);
+  if (journal.repaired && ::ftruncate(journal.fd.get(), journal.size) != 0) return failed("repair");
+  tail.resize(whole);
+  const auto written_last = read_head(state);
+  if (!tail.empty()) {
+    tail.pop_back();
+    const std::size_t start = tail.rfind('\n');
+    const std::string_view last = std::string_view(tail).substr(start == std::string::npos ? 0 : start + 1);
+    journal.position = {sequence_of(last), to_hex(sha256(last))};
+  } else if (written_last && was_rotated_at(state, written_last->sequence)) {
+    journal.position = *written_last;
+  }
+  if (written_last && written_last->sequence > journal.position.sequence)
+    journal.missing = written_last->sequence - journal.position.sequence;
+  return journal;
+}
+
+Result<> rotate(const state::StateDir& state, Opened& journal) {
+  if (::renameat(state.fd(), file_name, state.fd(), rotated_name(journal.position.sequence).c_str()) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot rotate the journal");
+  journal.fd = open_beneath(state.fd(), file_name, O_RDWR | O_CREAT | O_EXCL | O_APPEND, 0600);
+  if (!journal.fd || ::flock(journal.fd.get(), LOCK_EX) != 0) return fail_errno(Exit::io_error, errno, "cannot open the journal");
+  journal.size = 0;
+  UniqueFd dir = open_beneath(state.fd(), "journal", O_RDONLY | O_DIRECTORY);
+  ::fsync(dir.get());
+  return {};
+}
+
+Result<> write_entry(Opened& journal, const Entry& entry) {
+  const std::string line = format_line(entry, journal.position, ::time(nullptr));
+  const std::string bytes = line + "\n";
+  const ssize_t n = ::write(journal.fd.get(), bytes.data(), bytes.size());
+  if (n != static_cast<ssize_t>(bytes.size())) {
+    const int code = n < 0 ? errno : ENOSPC;
+    // A torn line would be repaired by the next writer anyway; a full disk must not leave it until then.
+    [[maybe_unused]] const int truncated = ::ftruncate(journal.fd.get(), journal.size);
+    return fail_errno(Exit::io_error, code, "cannot write the journal");
+  }
+  journal.size += n;
+  journal.position = {journal.position.sequence + 1, to_hex(sha256(line))};
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> append(const state::StateDir& state, const Entry& entry, Durability durability) {
+  auto journal = open_locked(state);
+  if (!journal) return pass(journal.error());
+  if (journal->size > rotate_above)
+    if (auto rotated = rotate(state, *journal); !rotated) return pass(rotated.error());
+  if (journal->repaired)
+    if (auto said = write_entry(*journal, {"repaired", {{"text", "the last line was cut off and has been removed"}}}); !said)
+      return pass(said.error());
+  if (journal->missing > 0)
+    if (auto said = write_entry(*journal, {std::string(gap_event), {{"text", fmt::format("{} entries are missing before this one", journal->missing)}}}); !said)
+      return pass(said.error());
+  if (auto written = write_entry(*journal, entry); !written) return pass(written.error());
+  write_head(state, journal->position);
+  if (durability == Durability::now && ::fdatasync(journal->fd.get()) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot sync the journal");
+  return journal->position.hash;
+}
+
+void append_refusal(const state::StateDir& state, const Entry& entry) {
+  UniqueFd fd = open_beneath(state.fd(), "journal/refusals", O_RDWR | O_CREAT, 0600);
+  if (!fd || ::flock(fd.get(), LOCK_EX) != 0) return;
+  RefusalCount count;
+  if (::pread(fd.get(), &count, sizeof count, 0) != static_cast<ssize_t>(sizeof count)) count = {};
+  const std::int64_t minute = ::time(nullptr) / 60;
+  if (minute != count.minute) {
+    if (count.suppressed > 0)
+      static_cast<void>(append(state, {"refused", {{"text", fmt::format("{} more refusals within one minute", count.suppressed)}}}, Durability::later));
+    count = {minute, 0, 0};
+  }
+  if (count.written < refusals_a_minute) {
+    ++count.written;
+    static_cast<void>(append(state, entry, Durability::later));  // nothing runs, so nothing depends on it
+  } else {
+    ++count.suppressed;
+  }
+  [[maybe_unused]] const ssize_t n = ::pwrite(fd.get(), &count, sizeof count, 0);
+}
+
+std::string head(const state::StateDir& state) {
+  const auto position = read_head(state);
+  return position ? position->hash : std::string();
+}
+
+}  // namespace backupctl::journal

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/record.h"
+#include "gate/monitor/child.h"
+#include "gate/monitor/session.h"
+
+namespace backupctl::monitor {
+
+/// How one child ended.
+struct Ending {
+  int status = -1;                  ///< exit status, or 128 + signal
+  std::optional<Record> result;     ///< its last `result` record
+  std::optional<Error> failure;     ///< its `failed` record or violation
+};
+
+/// Children that work together (a producer, a transfer, a relay), watched until all have ended.
+class Job {
+ public:
+  explicit Job(Session& session) : session_(session) {}
+
+  /// Takes a child over. @param on_record  is shown its records but for results and failures; progress and notes go to the
+  ///   client anyway.
+  std::size_t add(Child child, std::function<void(const Record&)> on_record = {});
+  /// Calls `act` whenever `fd` can be read, until it returns false.
+  void watch(int fd, std::function<bool()> act);
+
+  /// Runs until all children have ended. When the session is over first, the children are ended (SIGTERM, after 5 s SIGKILL;
+  /// S5) and its Error is returned; else the first child's failure, if any.
+  Result<> run();
+
+  [[nodiscard]] const Ending& ending(std::size_t index) const { return members_[index].ending; }
+
+ private:
+  struct Member {
+    std::unique_ptr<Child> child;
+    std::function<void(const Record&)> on_record;
+    Ending ending;
+    bool ended = false;
+    std::string partial;   ///< bytes of a record that has not arrived whole
+  };
+  struct Watched {
+    int fd;
+    std::function<bool()> act;
+  };
+  [[nodiscard]] std::vector<int> descriptors() const;
+  [[nodiscard]] bool all_ended() const;
+  void serve(const std::vector<int>& ready);
+  void read_records(Member& member);
+  void take(Member& member, const Record& record);
+  void end_all();
+
+  Session& session_;
+  std::vector<Member> members_;
+  std::vector<Watched> watched_;
+};
+
+}  // namespace backupctl::monitor

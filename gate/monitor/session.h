@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/result.h"
+#include "common/unique_fd.h"
+#include "gate/monitor/output.h"
+
+namespace backupctl::monitor {
+
+using Clock = std::chrono::steady_clock;
+
+/// What bounds one request from outside: its deadline, the client at the other end, signals to the gate. Every wait of the
+/// monitor goes through here, so that none can outlast them (S5).
+class Session {
+ public:
+  /// @param timeout  of the whole request, queueing included; counted from now.
+  /// @param watch_client  end when nobody reads standard output any more. Under sudo without a terminal that is the only
+  ///   sign of a dead client: no signal comes (architecture.md, facts).
+  Session(Output& output, std::chrono::seconds timeout, bool watch_client);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Waits until a descriptor of `fds` is readable, `until` passes, or the session must end.
+  /// @return the ready descriptors (empty when `until` passed); Error when the session is over: its deadline (Exit::timed_out),
+  ///   the client gone or a signal (Exit::unavailable). A session that is over stays over.
+  Result<std::vector<int>> wait(const std::vector<int>& fds, std::optional<Clock::time_point> until = {});
+
+  /// Lets a session that is over wait again for up to `grace`, for what must be done in any case: ending children, starting a
+  /// service again.
+  void allow_grace(std::chrono::seconds grace);
+
+  [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
+  [[nodiscard]] std::chrono::seconds left() const;
+  Output& output() { return output_; }
+
+ private:
+  Output& output_;
+  Clock::time_point deadline_;
+  std::chrono::seconds timeout_;
+  bool watch_client_;
+  bool in_grace_ = false;
+  UniqueFd signals_;
+};
+
+}  // namespace backupctl::monitor

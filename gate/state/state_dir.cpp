@@ -1,0 +1,81 @@
+#include "gate/state/state_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "common/io.h"
+
+namespace backupctl::state {
+namespace {
+
+constexpr const char* folders[] = {"journal", "leases", "locks", "spool", "vault", "clients"};
+
+struct CloseDir {
+  void operator()(DIR* dir) const { ::closedir(dir); }
+};
+
+std::vector<std::string> names_in(int dir) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, CloseDir> stream(::fdopendir(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  if (!stream) return names;
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  return names;
+}
+
+/// Makes the folder where it is missing. What is there must be root's alone and a directory.
+Result<> make_private(int parent, const std::string& name, const std::string& path) {
+  if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno(Exit::io_error, errno, "cannot make {}", path);
+  struct stat st{};
+  if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno(Exit::io_error, errno, "cannot stat {}", path);
+  if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
+    return fail(Exit::bad_config, "{} must be a directory that root alone can write", path);
+  return {};
+}
+
+}  // namespace
+
+Result<StateDir> StateDir::open(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  auto parent = open_trusted(slash == 0 ? path : path.substr(0, slash));
+  if (!parent) return pass(parent.error());
+  if (auto made = make_private(parent->get(), path.substr(slash + 1), path); !made) return pass(made.error());
+  UniqueFd fd = open_beneath(parent->get(), path.substr(slash + 1), O_RDONLY | O_DIRECTORY);
+  if (!fd) return fail_errno(Exit::io_error, errno, "cannot open {}", path);
+  for (const char* folder : folders)
+    if (auto made = make_private(fd.get(), folder, path + "/" + folder); !made) return pass(made.error());
+  return StateDir(path, std::move(fd));
+}
+
+bool clear_directory(int dir) {
+  bool all = true;
+  for (const std::string& name : names_in(dir)) {
+    if (::unlinkat(dir, name.c_str(), 0) == 0) continue;
+    // Not a file: a directory of this file system is emptied first; anything mounted there stays.
+    UniqueFd below = open_beneath(dir, name, O_RDONLY | O_DIRECTORY);
+    struct stat here{};
+    struct stat there{};
+    const bool same = below && ::fstat(dir, &here) == 0 && ::fstat(below.get(), &there) == 0 && here.st_dev == there.st_dev;
+    if (!same || !clear_directory(below.get()) || ::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0) all = false;
+  }
+  return all;
+}
+
+bool remove_tree(const std::string& path) {
+  {
+    UniqueFd dir = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
+    if (!dir) return errno == ENOENT;
+    if (!clear_directory(dir.get())) return false;
+  }
+  return ::rmdir(path.c_str()) == 0;
+}
+
+}  // namespace backupctl::state
