@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -74,14 +75,17 @@ Result<> drop_privileges(const Cage& cage) {
     if (::setns(cage.userns, CLONE_NEWUSER) != 0) return failed("join the user namespace");
     ::close(cage.userns);
   }
-  for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; ++cap)
-    if (cap_drop_bound(cap) != 0 && errno != EINVAL) return failed("empty the capability bounding set");
+  const auto kept = capabilities(row.tree);
+  for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; ++cap) {
+    const bool keep = std::find(kept.begin(), kept.end(), cap) != kept.end();
+    if (!keep && cap_drop_bound(cap) != 0 && errno != EINVAL) return failed("empty the capability bounding set");
+  }
   const uid_t id = in_namespace ? worker_inside : cage.uid;
   if (::setgroups(0, nullptr) != 0) return failed("drop the groups");
   if (::setresgid(id, id, id) != 0) return failed("change the group");
   if (::prctl(PR_SET_KEEPCAPS, 1) != 0) return failed("keep capabilities");
   if (::setresuid(id, id, id) != 0) return failed("change the user");
-  if (!keep_only(capabilities(row.tree), row.runs_program)) return failed("drop the capabilities");
+  if (!keep_only(kept, row.runs_program)) return failed("drop the capabilities");
   return {};
 }
 
