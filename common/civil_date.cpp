@@ -92,10 +92,12 @@ IsoWeek iso_week(CivilDate date) {
   return {static_cast<int>(year), static_cast<int>(since_new_year.count() / 7) + 1};
 }
 
-std::optional<CivilDate> date_in_zone(std::int64_t unix_seconds, std::string_view zone) {
+std::optional<CivilTime> time_in_zone(std::int64_t unix_seconds, std::string_view zone) {
   if (unix_seconds < first_second || unix_seconds > last_second) return {};
   if (zone == "UTC") {  // known without any zone files
-    return CivilDate{std::chrono::floor<days>(std::chrono::sys_seconds{std::chrono::seconds{unix_seconds}})};
+    const std::chrono::sys_seconds instant{std::chrono::seconds{unix_seconds}};
+    const auto day = std::chrono::floor<days>(instant);
+    return CivilTime{CivilDate{day}, static_cast<int>((instant - day) / std::chrono::minutes{1})};
   }
   const auto file = zone_file(zone);
   if (!file) return {};
@@ -103,8 +105,14 @@ std::optional<CivilDate> date_in_zone(std::int64_t unix_seconds, std::string_vie
   const time_t seconds = unix_seconds;
   struct tm local {};
   if (::localtime_r(&seconds, &local) == nullptr) return {};
-  return CivilDate{std::chrono::year{local.tm_year + 1900}, std::chrono::month{static_cast<unsigned>(local.tm_mon) + 1},
-                   std::chrono::day{static_cast<unsigned>(local.tm_mday)}};
+  const CivilDate date{std::chrono::year{local.tm_year + 1900}, std::chrono::month{static_cast<unsigned>(local.tm_mon) + 1},
+                       std::chrono::day{static_cast<unsigned>(local.tm_mday)}};
+  return CivilTime{date, local.tm_hour * 60 + local.tm_min};
+}
+
+std::optional<CivilDate> date_in_zone(std::int64_t unix_seconds, std::string_view zone) {
+  const auto time = time_in_zone(unix_seconds, zone);
+  return time ? std::optional{time->date} : std::nullopt;
 }
 
 }  // namespace backupctl

@@ -24,10 +24,18 @@ struct IsoWeek {
 };
 IsoWeek iso_week(CivilDate date);
 
-/// The civil date of an instant in a zone: "host" (the machine's /etc/localtime, UTC where there is none; a TZ in the
+/// A civil date and the minute of that day, 0 to 1439.
+struct CivilTime {
+  CivilDate date;
+  int minute_of_day;
+};
+
+/// The civil date and time of an instant in a zone: "host" (the machine's /etc/localtime, UTC where there is none; a TZ in the
 /// environment is not read), "UTC", or an IANA name ("Europe/Berlin") that this machine has in /usr/share/zoneinfo.
 /// Nothing when the zone is unknown or the year is not 0 to 9999. Sets TZ for the moment of the call: call it while the
 /// process has one thread. @param unix_seconds  seconds since 1970-01-01T00:00:00Z.
+std::optional<CivilTime> time_in_zone(std::int64_t unix_seconds, std::string_view zone);
+/// Its date alone.
 std::optional<CivilDate> date_in_zone(std::int64_t unix_seconds, std::string_view zone);
 
 }  // namespace backupctl
