@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+#include "common/sha256.h"
+
+namespace backupctl::manifest {
+
+/// # The manifest, `<archive>.manifest.json` (normative)
+///
+/// A manifest is one JSON object (RFC 8259, UTF-8), laid out in lines, so that its signature is checked before any JSON is
+/// parsed (X6) and a million files stream through bounded memory (X5). Every line ends with one "\n":
+///
+///     {"signed":{…},                                                  at most max_signed bytes of "signed"
+///     "signature":{"algorithm":"ed25519","key":"…","value":"…"},      signature.h: fixed length
+///     "files":[
+///     {…},                                                            the reader's files.jsonl, one object a line,
+///     {…}                                                             a comma after each but the last
+///     ]}
+///
+/// The signature covers exactly the bytes of the value of "signed" on line 1, without the comma that follows it. Through
+/// `files_sha256` and `files_count` it covers the files, through `sha256` and `size` the archive.
+///
+/// "signed" holds these members; a reader of schema 1 demands each with its type, and ignores members it does not know:
+///
+/// | member            | type             | meaning                                                                     |
+/// |-------------------|------------------|-----------------------------------------------------------------------------|
+/// | schema            | number           | 1                                                                           |
+/// | service, host     | string           | the service's name; the host name of the machine that made the backup       |
+/// | archive           | string           | the archive's file name                                                     |
+/// | source, format    | string           | the source's kind (tree, volumes, …); tar.gz, tar.zst, dump, rdb            |
+/// | compression       | string           | gzip, zstd, none                                                            |
+/// | encrypted         | true or false    | whether the remote stores it encrypted (rclone crypt)                       |
+/// | created           | string           | RFC 3339, UTC, whole seconds: 2026-03-01T02:00:00Z                          |
+/// | date              | string           | YYYY-MM-DD, the civil date in the archive's name                            |
+/// | size, sha256      | number, string   | the archive's bytes; its SHA-256, 64 lower-case hexadecimal digits          |
+/// | members           | number           | members of the archive                                                      |
+/// | source_bytes      | number           | bytes of content before compression                                         |
+/// | files_count       | number           | lines of "files"                                                            |
+/// | files_sha256      | string           | SHA-256 of the reader's files.jsonl: each object followed by "\n", no comma |
+/// | status            | string           | "complete"; a run that is not complete (D2) says "incomplete"               |
+/// | consistency       | string           | cold, snapshot, hot                                                         |
+/// | downtime_seconds  | number or null   | how long the service stood still (S3); null: it was not stopped, or unknown |
+/// | probes            | object           | probe name → its output, a string                                           |
+/// | tool              | object           | name, version: what wrote the backup                                        |
+/// | policy_sha256     | string           | SHA-256 of the policy file in force                                         |
+/// | journal_head      | string           | the journal's hash chain when the manifest was written (X9)                 |
+///
+/// Checking by hand, with nothing but sed, base64 and openssl (3.0 or later), given the host's public key `host.pub`:
+///
+///     sed -n '1{s/^{"signed"://;s/,$//;p;}' M | tr -d '\n' > signed
+///     sed -n '2s/.*"value":"\([^"]*\)".*/\1/p' M | base64 -d > signature
+///     openssl pkeyutl -verify -pubin -inkey host.pub -rawin -in signed -sigfile signature
+///     sed -n '4,${/^]}$/d;s/,$//;p;}' M | sha256sum        # equals files_sha256
+///     sha256sum ARCHIVE                                     # equals sha256
+inline constexpr int schema = 1;
+/// Longest value of "signed", in bytes.
+inline constexpr std::size_t max_signed = 65536;
+inline constexpr std::string_view signed_prefix = "{\"signed\":";
+inline constexpr std::string_view files_line = "\"files\":[";
+inline constexpr std::string_view last_line = "]}";
+
+/// What "signed" says; the members as in the table above. All fields are the caller's; nothing is looked up here.
+struct Manifest {
+  std::string service;
+  std::string host;
+  std::string archive;
+  std::string source;
+  std::string format;
+  std::string compression;
+  bool encrypted = false;
+  std::int64_t created = 0;  ///< unix seconds
+  std::string date;
+  std::int64_t size = 0;  ///< bytes
+  Digest sha256{};
+  std::int64_t members = 0;
+  std::int64_t source_bytes = 0;
+  std::int64_t files_count = 0;
+  Digest files_sha256{};
+  bool complete = true;
+  std::string consistency;
+  std::optional<double> downtime_seconds;
+  std::map<std::string, std::string> probes;
+  std::string tool_name;
+  std::string tool_version;
+  Digest policy_sha256{};
+  std::string journal_head;
+};
+
+/// The value of "signed": one line of JSON without a line break, its members in the order of the table.
+/// Error: Exit::bug when longer than max_signed.
+Result<std::string> signed_object(const Manifest& manifest);
+
+/// Writes a whole manifest to `out_fd`, copying the reader's files.jsonl from where `files_fd` stands to its end.
+/// @param signature_line  line 2 as the signer wrote it, comma and line break included (signature.h)
+/// @param files_fd  one object a line, each ended by "\n"; an empty file is a manifest without files. Stays open.
+/// Error: Exit::io_error when reading or writing fails; Exit::bug when the signature line is none.
+Result<> assemble(int out_fd, std::string_view signed_json, std::string_view signature_line, int files_fd);
+
+}  // namespace backupctl::manifest

@@ -1,0 +1,52 @@
+#include "gate/relay/log_notes.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "common/record.h"
+#include "gate/relay/secrets.h"
+
+namespace backupctl::relay {
+namespace {
+
+/// rclone's fs.ErrorDirNotFound and fs.ErrorObjectNotFound.
+constexpr std::array<std::string_view, 2> not_found_words = {"directory not found", "object not found"};
+/// rclone's fs/operations: "corrupted on transfer: %v hash differ", "… sizes differ", check's "hashes differ".
+constexpr std::array<std::string_view, 4> corrupted_words = {"corrupted on transfer", "hash differ", "hashes differ",
+                                                             "sizes differ"};
+
+template <std::size_t n>
+bool says(std::string_view text, const std::array<std::string_view, n>& words) {
+  for (const std::string_view word : words)
+    if (text.find(word) != std::string_view::npos) return true;
+  return false;
+}
+
+}  // namespace
+
+void LogNotes::take(const LogLine& line) {
+  const bool serious = line.level == LogLevel::error || line.level == LogLevel::plain;
+  if (serious) {
+    errors_ += line.level == LogLevel::error ? 1 : 0;
+    not_found_ = not_found_ || says(line.message, not_found_words);
+    corrupted_ = corrupted_ || says(line.message, corrupted_words);
+  }
+  const bool shown = serious || (line.level == LogLevel::notice && !line.stats && line.skipped.empty());
+  if (!shown || line.message.empty() || ++taken_ > max_notes) return;
+  note(serious, without_secrets(line.object.empty() ? line.message : line.object + ": " + line.message));
+}
+
+void LogNotes::finish() {
+  if (taken_ > max_notes) note(true, fmt::format("rclone said {} more lines, left out here", taken_ - max_notes));
+}
+
+void LogNotes::note(bool warning, std::string_view text) const {
+  Record record;
+  record.kind = Record::Kind::note;
+  record.number[0] = warning ? 1 : 0;
+  record.set_text(text);
+  send_record(report_, record);
+}
+
+}  // namespace backupctl::relay

@@ -1,0 +1,49 @@
+#include "gate/relay/progress.h"
+
+#include "gate/relay/line_reader.h"
+#include "gate/relay/relay.h"
+
+namespace backupctl::relay {
+
+void Progress::take(const LogLine& line, std::chrono::milliseconds now) {
+  notes_.take(line);
+  if (!line.stats) return;
+  last_ = line.stats;
+  if (sent_ && now - *sent_ < interval) return;
+  sent_ = now;
+  Record record;
+  record.kind = Record::Kind::progress;
+  record.number = {last_->bytes, last_->total_bytes, last_->speed, last_->eta};
+  send_record(report_, record);
+}
+
+Record Progress::finish() {
+  notes_.finish();
+  const LogStats stats = last_.value_or(LogStats{.errors = notes_.errors()});
+  Record record;
+  record.number = {stats.errors,
+                   stats.bytes,
+                   stats.transfers,
+                   stats.checks,
+                   stats.deletes,
+                   notes_.not_found() ? 1 : 0,
+                   notes_.corrupted() ? 1 : 0,
+                   notes_.errors()};
+  return record;
+}
+
+Result<Record> progress(const Channels& channels, std::span<const std::string>) {
+  using std::chrono::milliseconds;
+  LineReader reader(channels.in, max_log_line);
+  Progress state(channels.report);
+  LineReader::Line line;
+  for (;;) {
+    const auto more = reader.next(line);
+    if (!more) return pass(more.error());
+    if (!*more) return state.finish();
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    state.take(parse_log_line(line.text), std::chrono::duration_cast<milliseconds>(now));
+  }
+}
+
+}  // namespace backupctl::relay

@@ -1,0 +1,36 @@
+#include "gate/relay/relay.h"
+
+namespace backupctl::relay {
+namespace {
+
+constexpr std::array<Mode, 6> modes = {{
+    {"progress", 0, progress},
+    {"dry-run", 0, dry_run},
+    {"listing", 1, listing},
+    {"hash", 0, hash},
+    {"manifest", 2, verify_manifest},
+    {"checksum", 0, checksum},
+}};
+
+}  // namespace
+
+std::span<const Mode> mode_table() { return modes; }
+
+int run(const Channels& channels, std::span<const std::string> args) {
+  Result<Record> last = fail(Exit::bug, "the relay was started without a mode, or with the wrong arguments for it");
+  for (const Mode& mode : modes)
+    if (!args.empty() && args[0] == mode.word && args.size() == mode.arguments + 1) last = mode.run(channels, args.subspan(1));
+  Record record;
+  if (last) {
+    record = *last;
+    record.kind = Record::Kind::result;
+  } else {
+    record.kind = Record::Kind::failed;
+    record.number[0] = to_status(last.error().exit);
+    record.set_text(last.error().sentence);
+  }
+  send_record(channels.report, record);
+  return to_status(last ? Exit::done : last.error().exit);
+}
+
+}  // namespace backupctl::relay
