@@ -93,9 +93,10 @@ done
 config=$(dirname "$policy")
 say "Configuration:"
 make_dir "$config"
-install -d -o root -g root -m 755 "$config/trusted.d"
+[ -d "$config/trusted.d" ] || install -d -o root -g root -m 755 "$config/trusted.d"
 require_root_owned "$config"
-install -o root -g root -m 644 "$BACKUPCTL_SOURCE/deploy/policy.example.toml" "$policy.example"
+cmp -s "$BACKUPCTL_SOURCE/deploy/policy.example.toml" "$policy.example" ||
+  install -o root -g root -m 644 "$BACKUPCTL_SOURCE/deploy/policy.example.toml" "$policy.example"
 remember "file $policy.example"
 if [ -e "$policy" ]; then
   did "$policy is there and stays as it is"

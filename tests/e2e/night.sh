@@ -93,7 +93,7 @@ check "with the remote up again, --run ends 0" client "${settings[@]}" ARCHIVE_W
 
 check "--status over ssh" ssh_gate 'backupctl --status'
 check "--list over ssh" ssh_gate 'backupctl --list vaultwarden'
-check "… names today's archive" grep -qF "$today" "$out"
+check_says "… names today's archive" "$today"
 check "the journal verifies (X9)" $GATE --verify-journal
 check_not "no credential in state or journal (X10)" grep -rqF "$WEBDAV_SECRET" "$STATE"
 e2e_end

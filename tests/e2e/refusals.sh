@@ -4,7 +4,7 @@
 e2e_begin "$@"
 
 e2e_install
-sed "s/^worker_uids .*/worker_uids = $E2E_WORKER_UIDS/" "$E2E_SOURCE/$EXAMPLE_POLICY" >"$POLICY"
+sed "s/^worker_uids .*/worker_uids = $E2E_WORKER_UIDS/" "$E2E_SOURCE/policy/examples/full.toml" >"$POLICY"
 make_data
 start_webdav
 run_container vaultwarden "$DATA"
