@@ -164,7 +164,7 @@ explain "$(find "$target/data" | wc -l) files and directories came back with the
 
 step "Done"
 cat <<EOF
-   Look around    sudo $prefix/try --list demo      sudo $prefix/try --status      $policy
+   Look around    sudo $prefix/try --list demo; sudo $prefix/try --status; cat $policy
    In earnest     sudo ./deploy/install.sh --key 'ssh-ed25519 …', then edit /etc/backupctl/policy.toml
    Undo this      sudo $0 --undo
 EOF
