@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "common/result.h"
+#include "gate/source/archive_tree.h"
+
+namespace backupctl::archive {
+
+/// Reads the reader's arguments:
+/// `--format tar.gz|tar.zst [--level N] [--hot] [--exclude GLOB]... [--threads N]`. Error: Exit::bug or bad_config.
+Result<ArchiveOptions> parse_reader_args(std::span<const std::string> args);
+
+/// Gives names their locale (UTF-8, for what libarchive stores as text). Before the sandbox: it loads a file.
+void prepare_names();
+
+/// The reader's work once it is confined (sandbox::Work): /source to /spool/archive and /spool/files.jsonl. Records:
+///   progress  number[0] bytes read
+///   not_read  as in record.h, at most Reporter::max_reports
+///   entry     text "files.jsonl", number[0] its bytes, digest its SHA-256
+///   result    number: [0] archive bytes, [1] members, [2] content bytes, [3] files unreadable, changed or vanished (D2),
+///             [4] special files and mount points reported, [5] files.jsonl bytes, [6] files of a hot tree that changed or
+///             vanished; digest: SHA-256 of the archive
+///   failed    number[0] the Exit code; nothing is left in the spool
+int run_reader(std::span<const std::string> args);
+
+/// The same with given descriptors. @param source, spool  open directories; @param report  where Records go.
+int run_reader(std::span<const std::string> args, UniqueFd source, UniqueFd spool, int report);
+
+}  // namespace backupctl::archive
