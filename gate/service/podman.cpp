@@ -91,7 +91,7 @@ Result<> stop_together(const policy::Argv& podman, const Names& names, Seconds g
   if (done.error().exit == Exit::timed_out && grace < left)
     return fail(
         Exit::unavailable,
-        "{} did not stop within its grace of {} s; it was not killed and is started again, the service is not backed up",
+        "{} did not stop within the grace of {} s and was not killed; give the controller a longer grace if it needs one",
         join(names), grace.count());
   return pass(std::move(done.error()));
 }
