@@ -75,37 +75,38 @@ bool downtime(Manifest& m, const Value& value) {
 constexpr Store object = nullptr;
 
 struct Member {
-  std::string_view name;  ///< "outer" or "outer.inner"
+  std::string_view outer;
+  std::string_view inner;  ///< of an object's member; else empty
   Store store;
 };
 
 /// manifest.h's table.
 constexpr auto members = std::to_array<Member>({
-    {"schema", schema},
-    {"service", text<&Manifest::service>},
-    {"host", text<&Manifest::host>},
-    {"archive", text<&Manifest::archive>},
-    {"source", text<&Manifest::source>},
-    {"format", text<&Manifest::format>},
-    {"compression", text<&Manifest::compression>},
-    {"encrypted", encrypted},
-    {"created", created},
-    {"date", date},
-    {"size", count<&Manifest::size>},
-    {"sha256", digest<&Manifest::sha256>},
-    {"members", count<&Manifest::members>},
-    {"source_bytes", count<&Manifest::source_bytes>},
-    {"files_count", count<&Manifest::files_count>},
-    {"files_sha256", digest<&Manifest::files_sha256>},
-    {"status", status},
-    {"consistency", text<&Manifest::consistency>},
-    {"downtime_seconds", downtime},
-    {"probes", object},
-    {"tool", object},
-    {"tool.name", text<&Manifest::tool_name>},
-    {"tool.version", text<&Manifest::tool_version>},
-    {"policy_sha256", digest<&Manifest::policy_sha256>},
-    {"journal_head", text<&Manifest::journal_head>},
+    {"schema", "", schema},
+    {"service", "", text<&Manifest::service>},
+    {"host", "", text<&Manifest::host>},
+    {"archive", "", text<&Manifest::archive>},
+    {"source", "", text<&Manifest::source>},
+    {"format", "", text<&Manifest::format>},
+    {"compression", "", text<&Manifest::compression>},
+    {"encrypted", "", encrypted},
+    {"created", "", created},
+    {"date", "", date},
+    {"size", "", count<&Manifest::size>},
+    {"sha256", "", digest<&Manifest::sha256>},
+    {"members", "", count<&Manifest::members>},
+    {"source_bytes", "", count<&Manifest::source_bytes>},
+    {"files_count", "", count<&Manifest::files_count>},
+    {"files_sha256", "", digest<&Manifest::files_sha256>},
+    {"status", "", status},
+    {"consistency", "", text<&Manifest::consistency>},
+    {"downtime_seconds", "", downtime},
+    {"probes", "", object},
+    {"tool", "", object},
+    {"tool", "name", text<&Manifest::tool_name>},
+    {"tool", "version", text<&Manifest::tool_version>},
+    {"policy_sha256", "", digest<&Manifest::policy_sha256>},
+    {"journal_head", "", text<&Manifest::journal_head>},
 });
 
 class SignedSax : public BoundedSax {
@@ -116,32 +117,36 @@ class SignedSax : public BoundedSax {
   [[nodiscard]] std::string fault() const {
     if (!fault_.empty()) return fault_;
     for (std::size_t i = 0; i < members.size(); ++i)
-      if (!seen_[i]) return std::string(members[i].name);
+      if (!seen_[i]) return name(members[i]);
     return {};
   }
 
  protected:
   bool on_open(bool array) override {
     if (depth() == 1) return !array;
-    if (depth() == 2) return see(key_at(1), !array, nullptr);
+    if (depth() == 2) return see({}, !array, nullptr);
     return true;  // a member that this version does not know
   }
 
   bool on_value(const Value& value) override {
-    if (depth() == 1) return see(key_at(1), false, &value);
-    if (depth() == 2 && key_at(1) == "tool") return see("tool." + std::string(key_at(2)), false, &value);
+    if (depth() == 1) return see({}, false, &value);
+    if (depth() == 2 && key_at(1) == "tool") return see(key_at(2), false, &value);
     if (depth() == 2 && key_at(1) == "probes") return probe(value);
     return depth() > 0;
   }
 
  private:
-  /// Notes that a member came, as an object or with a value, and stores the value.
-  bool see(std::string_view name, bool is_object, const Value* value) {
+  static std::string name(const Member& member) {
+    return std::string(member.outer) + (member.inner.empty() ? "" : ".") + std::string(member.inner);
+  }
+
+  /// Notes that a member of the current outer key came, as an object or with a value, and stores the value.
+  bool see(std::string_view inner, bool is_object, const Value* value) {
     for (std::size_t i = 0; i < members.size(); ++i) {
-      if (members[i].name != name) continue;
+      if (members[i].outer != key_at(1) || members[i].inner != inner) continue;
       const bool right = value != nullptr ? members[i].store != object && members[i].store(manifest_, *value)
                                           : is_object && members[i].store == object;
-      if (!right || seen_[i]) fault_ = name;
+      if (!right || seen_[i]) fault_ = name(members[i]);
       seen_.set(i);
       return fault_.empty();
     }
