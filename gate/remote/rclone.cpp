@@ -1,0 +1,149 @@
+#include "gate/remote/rclone.h"
+
+#include "gate/remote/names.h"
+#include "gate/sandbox/helper.h"
+
+namespace backupctl::remote {
+namespace {
+
+// Said to every call. Two tries are enough for a slip of the network; what a longer trouble needs is the next run, not a
+// service that stays down while rclone tries. --timeout is that of an idle connection: OneDrive thinks for minutes before it
+// answers the last piece of a large file.
+constexpr std::string_view every_call[] = {
+    "--use-json-log",
+    "--stats-log-level",
+    "NOTICE",
+    "--retries",
+    "2",
+    "--retries-sleep",
+    "3s",
+    "--low-level-retries",
+    "5",
+    "--contimeout",
+    "15s",
+    "--timeout",
+    "5m",
+};
+
+// --links: without it symbolic links are skipped, exit 0. --delete-after is rclone's default, said because D3 counts on it:
+// nothing is deleted before everything new is there, and nothing at all after an error.
+constexpr std::string_view every_mirror[] = {"--links", "--create-empty-src-dirs"};
+
+template <class Words>
+void append(std::vector<std::string>& argv, const Words& words) {
+  argv.insert(argv.end(), std::begin(words), std::end(words));
+}
+
+}  // namespace
+
+Command::~Command() {
+  for (std::string& variable : env) vault::wipe(variable);
+}
+
+Rclone::Rclone(const policy::Remote& remote)
+    : layout_(remote), section_(remote.directory.empty() && remote.env_file.empty()), tier_(remote.access_tier) {}
+
+Result<Rclone> Rclone::open(const policy::Remote& remote) {
+  Rclone rclone(remote);
+  if (!remote.env_file.empty()) {
+    auto account = read_env_file(remote.env_file, remote.root);
+    if (!account) return pass(account.error());
+    rclone.azure_.emplace(std::move(*account));
+  }
+  return rclone;
+}
+
+Command Rclone::command(std::string_view verb, std::vector<std::string> operands, bool progress) const {
+  Command built;
+  built.argv = {rclone_program, std::string(verb)};
+  append(built.argv, every_call);
+  append(built.argv, std::vector<std::string>{"--stats", progress ? "1s" : "0"});
+  if (!tier_.empty()) append(built.argv, std::vector<std::string>{"--azureblob-access-tier", tier_});
+  // Whatever an operand looks like, it is none of the options.
+  built.argv.emplace_back("--");
+  append(built.argv, operands);
+
+  // No PATH: rclone is to find no program. netdns=go: the C library's resolver would load modules and ask local sockets (X3).
+  built.env = {"HOME=/", "GODEBUG=netdns=go", "RCLONE_ASK_PASSWORD=false"};
+  if (section_) {
+    // The one directory that it may write; its save renames there. An empty RCLONE_CONFIG keeps the configuration in memory.
+    built.env.push_back(std::string("TMPDIR=") + sandbox::config_dir);
+    built.env.push_back(std::string("RCLONE_CONFIG=") + sandbox::config_dir + "/rclone.conf");
+  } else {
+    built.env.emplace_back("RCLONE_CONFIG=");
+  }
+  if (azure_) {
+    // rclone 1.60.1 ignores AZURE_STORAGE_*.
+    built.env.emplace_back("RCLONE_CONFIG_AZURE_TYPE=azureblob");
+    built.env.push_back("RCLONE_AZUREBLOB_ACCOUNT=" + azure_->account);
+    built.env.push_back("RCLONE_AZUREBLOB_KEY=" + azure_->key.bytes);
+  }
+  return built;
+}
+
+Command Rclone::mirror(std::string_view verb, const Mirror& mirror) const {
+  Command built = command(verb, {mirror.from, mirror.to}, true);
+  std::vector<std::string> flags(std::begin(every_mirror), std::end(every_mirror));
+  if (!mirror.history.empty()) append(flags, std::vector<std::string>{"--backup-dir", mirror.history});
+  for (const std::string& pattern : mirror.exclude) append(flags, std::vector<std::string>{"--exclude", pattern});
+  if (mirror.hot) flags.emplace_back("--local-no-check-updated");
+  built.argv.insert(built.argv.begin() + 2, flags.begin(), flags.end());
+  return built;
+}
+
+Command Rclone::sync(const Mirror& wanted) const {
+  Command built = mirror("sync", wanted);
+  built.argv.insert(built.argv.begin() + 2, "--delete-after");
+  return built;
+}
+
+Command Rclone::dry_run(const Mirror& wanted, std::span<const std::string_view> flags, std::string_view spare) const {
+  Command built = sync(wanted);
+  std::vector<std::string> counting(flags.begin(), flags.end());
+  counting.emplace_back(spare);
+  // The last of two equal options holds: these come after the sync's own.
+  built.argv.insert(built.argv.end() - 3, counting.begin(), counting.end());
+  return built;
+}
+
+Command Rclone::refresh(const Mirror& wanted) const {
+  Command built = mirror("copy", wanted);
+  const std::string_view newer[] = {"--update", "--use-server-modtime"};
+  built.argv.insert(built.argv.begin() + 2, std::begin(newer), std::end(newer));
+  return built;
+}
+
+Command Rclone::list(std::string_view directory, bool sha256) const {
+  Command built = command("lsjson", {std::string(directory)}, false);
+  std::vector<std::string> flags = {"--no-mimetype"};
+  if (sha256) append(flags, std::vector<std::string>{"--hash", "--hash-type", "sha256"});
+  built.argv.insert(built.argv.begin() + 2, flags.begin(), flags.end());
+  return built;
+}
+
+Command Rclone::copy_file(std::string_view from, std::string_view to) const {
+  Command built = command("copyto", {std::string(from), std::string(to)}, true);
+  // Where a remote keeps no times, a leftover of the same size would be taken for the file itself (D1).
+  built.argv.insert(built.argv.begin() + 2, "--ignore-times");
+  return built;
+}
+
+Command Rclone::cat(std::string_view file) const { return command("cat", {std::string(file)}, true); }
+
+Command Rclone::move_file(std::string_view from, std::string_view to) const {
+  Command built = command("moveto", {std::string(from), std::string(to)}, false);
+  built.argv.insert(built.argv.begin() + 2, "--ignore-times");
+  return built;
+}
+
+Command Rclone::delete_file(std::string_view file) const { return command("deletefile", {std::string(file)}, false); }
+
+Command Rclone::purge(std::string_view directory) const { return command("purge", {std::string(directory)}, false); }
+
+Command Rclone::about() const {
+  Command built = command("about", {layout_.at("")}, false);
+  built.argv.insert(built.argv.begin() + 2, "--json");
+  return built;
+}
+
+}  // namespace backupctl::remote
