@@ -48,9 +48,8 @@ Node copy(const toml::node& from) {
 }  // namespace
 
 const Node* Node::find(std::string_view name) const {
-  if (kind != Kind::table) return nullptr;
   for (const Node& child : children)
-    if (child.key == name) return &child;
+    if ((kind == Kind::list ? child.text : child.key) == name) return &child;
   return nullptr;
 }
 

@@ -30,7 +30,7 @@ struct Node {
   bool boolean = false;
   std::vector<Node> children;  ///< a list's items, a table's values in the order of their keys
 
-  /// The value under `name`; nullptr when there is none or this is no table.
+  /// In a table the value under `name`, in a list the item that is the text `name`; nullptr when there is none.
   [[nodiscard]] const Node* find(std::string_view name) const;
 };
 

@@ -31,17 +31,18 @@ class References {
     for (const auto& [name, client] : policy_.clients)
       for (const std::string& service : client.services)
         if (service != "*" && !policy_.services.contains(service) && !policy_.extra_targets.contains(service))
-          add({"client", name, "services"}, fmt::format("there is no service or extra target \"{}\"", service));
+          add_item({"client", name, "services"}, service, fmt::format("there is no service or extra target \"{}\"", service));
   }
 
   void recoveries() {
     constexpr std::string_view start = "start:";
     for (const auto& [name, recovery] : policy_.recoveries)
       for (const std::string& step : recovery.steps) {
-        if (step.starts_with(start))
-          need(policy_.controllers, step.substr(start.size()), "controller", {"recovery", name, "steps"});
-        else
-          need(policy_.services, step, "service", {"recovery", name, "steps"});
+        const std::string controller = step.starts_with(start) ? step.substr(start.size()) : "";
+        if (!controller.empty() && !policy_.controllers.contains(controller))
+          add_item({"recovery", name, "steps"}, step, fmt::format("there is no controller \"{}\"", controller));
+        if (controller.empty() && !policy_.services.contains(step))
+          add_item({"recovery", name, "steps"}, step, fmt::format("there is no service \"{}\"", step));
       }
   }
 
@@ -52,13 +53,24 @@ class References {
     errors_.add(place_of(root_, keys), fmt::format("{}: {}", fmt::join(keys, "."), sentence));
   }
 
+  /// At one item of the list that `keys` name.
+  void add_item(Keys keys, const std::string& item, std::string_view sentence) {
+    const Node* node = &root_;
+    for (const std::string_view key : keys)
+      if (node != nullptr) node = node->find(key);
+    const Place place = node == nullptr ? place_of(root_, keys) : place_of(*node, {item});
+    errors_.add(place, fmt::format("{}: {}", fmt::join(keys, "."), sentence));
+  }
+
   template <class Tables>
   void need(const Tables& tables, const std::string& name, std::string_view kind, Keys keys) {
     if (!tables.contains(name)) add(keys, fmt::format("there is no {} \"{}\"", kind, name));
   }
 
   void remotes(std::string_view section, const std::string& name, const std::vector<std::string>& remotes) {
-    for (const std::string& remote : remotes) need(policy_.remotes, remote, "remote", {section, name, "remotes"});
+    for (const std::string& remote : remotes)
+      if (!policy_.remotes.contains(remote))
+        add_item({section, name, "remotes"}, remote, fmt::format("there is no remote \"{}\"", remote));
   }
 
   void bucket(const Service& service) {

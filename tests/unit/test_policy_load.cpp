@@ -73,5 +73,5 @@ TEST_CASE("loading is fast") {
   for (int i = 0; i < rounds; ++i) CHECK(load_policy(text, "policy.toml"));
   const double each = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / rounds;
   MESSAGE("microseconds a load: ", each * 1e6);
-  CHECK(each < 0.001);
+  CHECK(each < 0.005);  // some 0.3 ms on a desktop processor; the rest is for small boards and sanitizers
 }
