@@ -18,7 +18,7 @@ trap clean EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$root"/{cloud,state,spool,etc}
 port=$(free_port)
-rclone serve webdav "$root/cloud" --config /dev/null --addr "127.0.0.1:$port" >"$root/webdav.log" 2>&1 &
+rclone serve webdav "$root/cloud" --config /dev/null --addr "127.0.0.1:$port" --dir-cache-time 0s >"$root/webdav.log" 2>&1 &
 echo $! >"$root/webdav.pid"
 (umask 077; printf '[onedrive]\ntype = webdav\nurl = http://127.0.0.1:%s\nvendor = other\n' "$port" >"$root/etc/rclone.conf")
 for format in tar.gz tar.zst; do

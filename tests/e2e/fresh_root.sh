@@ -9,6 +9,7 @@ fi
 e2e_begin "$@"
 
 root=$ROOT/debian
+cp "$ROOT/resolv.host" /etc/resolv.conf      # the one test that needs the network
 # A root of its own by pivot_root, not chroot: the kernel gives no user namespace to a process in a chroot.
 in_root() {
   unshare --mount --propagation private -- /bin/sh -c 'cd "$0" && pivot_root . mnt && umount -l /mnt && exec env -i \

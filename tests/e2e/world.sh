@@ -121,7 +121,7 @@ start_webdav() {
   WEBDAV_PORT=${WEBDAV_PORT:-$(free_port)}
   CLOUD=$ROOT/cloud; mkdir -p "$CLOUD"
   RCLONE_USER=backup RCLONE_PASS=$WEBDAV_SECRET rclone serve webdav "$CLOUD" --config /dev/null \
-    --addr "127.0.0.1:$WEBDAV_PORT" "$@" >>"$ROOT/webdav.log" 2>&1 &
+    --addr "127.0.0.1:$WEBDAV_PORT" --dir-cache-time 0s "$@" >>"$ROOT/webdav.log" 2>&1 &
   echo $! >"$ROOT/pids/webdav"
   disown
   if [ ! -e /etc/backupctl/rclone.conf ]; then
