@@ -1,6 +1,5 @@
 #include "gate/relay/hash.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -45,7 +44,6 @@ bool is_plain_text(std::string_view text) {
 }
 
 Result<Record> hash(const Channels& channels, std::span<const std::string>) {
-  ::fcntl(channels.in, F_SETPIPE_SZ, static_cast<int>(piece_size));  // fewer switches between the writer and us; may be refused
   std::vector<char> piece(piece_size);
   Sha256 sum;
   std::int64_t size = 0;
