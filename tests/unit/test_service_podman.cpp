@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 
 #include "gate/service/controller.h"
@@ -18,6 +21,7 @@ struct FakePodman {
     std::string removed = "false";
     int started = 1;
     bool starts = true;
+    int pid = 0;
   };
   std::map<std::string, Container> containers;
   std::map<std::string, std::vector<std::string>> pods;
@@ -42,7 +46,8 @@ struct FakePodman {
           continue;
         }
         const Container& each = containers[name];
-        output.out += name + " " + each.status + " 15 " + each.removed + " " + std::to_string(each.started) + " 0\n";
+        output.out += name + " " + each.status + " 15 " + each.removed + " " + std::to_string(each.started) + " " +
+                      std::to_string(each.pid) + "\n";
       }
       output.out += garbage;
       return output;
@@ -252,6 +257,29 @@ TEST_CASE("podman: a container made with --rm is not stopped, because it could n
   REQUIRE_FALSE(done);
   CHECK(done.error().exit == Exit::bad_config);
   CHECK(fake.log.empty());
+}
+
+TEST_CASE("podman: one whose process would never get the stop signal is not stopped, and says so at once") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGTERM, SIG_IGN);
+    for (;;) ::pause();
+  }
+  const auto stop_with = [&](int stop_signal_ignored_by) {
+    FakePodman fake;
+    fake.containers = {{"planka", {}}, {"planka-db", {"running", true, "false", 1, true, stop_signal_ignored_by}}};
+    const auto done = stop(planka(), "planka", {"planka", "planka-db"}, minute, fake.runner());
+    CHECK(fake.log.empty() == !done.has_value());
+    return done;
+  };
+  ::usleep(100'000);  // until it ignores the signal
+  const auto refused = stop_with(child);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().exit == Exit::unavailable);
+  CHECK(refused.error().sentence.find("nothing was stopped") != std::string::npos);
+  CHECK(stop_with(::getpid()));  // a process that handles or dies of it
 }
 
 TEST_CASE("podman: rootless podman is run as its user, without a shell") {
