@@ -25,6 +25,10 @@ Result<Signals> Signals::take() {
   return signals;
 }
 
+Signals::~Signals() {
+  if (fd_) restore();
+}
+
 void Signals::read() {
   signalfd_siginfo got{};
   while (::read(fd_.get(), &got, sizeof got) == static_cast<ssize_t>(sizeof got))

@@ -14,6 +14,12 @@ class Signals {
  public:
   /// Error: Exit::unavailable.
   static Result<Signals> take();
+  /// Gives the signals back.
+  ~Signals();
+  Signals(Signals&&) noexcept = default;
+  Signals& operator=(Signals&&) = delete;
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Reads what has arrived and remembers the first request to end.
@@ -24,6 +30,7 @@ class Signals {
   void restore() const;
 
  private:
+  Signals() = default;
   UniqueFd fd_;
   sigset_t before_{};
   int ending_ = 0;
