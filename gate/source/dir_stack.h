@@ -25,6 +25,7 @@ class DirStack {
   void pop();
   /// The deepest directory; -1 when it was moved away meanwhile and cannot be opened again.
   [[nodiscard]] int top() const { return levels_.back().fd.get(); }
+  [[nodiscard]] int root() const { return levels_.front().fd.get(); }
   /// Directories below the root.
   [[nodiscard]] std::size_t depth() const { return levels_.size() - 1; }
 

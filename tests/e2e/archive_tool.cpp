@@ -12,6 +12,7 @@
 #include "common/escape.h"
 #include "common/io.h"
 #include "common/sha256.h"
+#include "gate/restore/extractor.h"
 #include "gate/source/reader.h"
 
 using namespace backupctl;
@@ -50,6 +51,8 @@ int main(int argc, char** argv) {
   int status = 64;
   if (args[0] == "read" && args.size() >= 3)
     status = archive::run_reader(std::span(args).subspan(3), directory(args[1]), directory(args[2]), pipe->write.get());
+  if (args[0] == "extract")
+    status = archive::run_extractor(std::span(args).subspan(2), STDIN_FILENO, directory(args[1]), pipe->write.get());
   pipe->write.reset();
   printer.join();
   return status;

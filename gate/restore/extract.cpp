@@ -1,0 +1,112 @@
+#include "gate/restore/extract.h"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "gate/restore/archive_input.h"
+#include "gate/restore/member_path.h"
+#include "gate/restore/member_placer.h"
+#include "gate/source/sorted_names.h"
+#include "gate/source/tree_walk.h"
+
+namespace backupctl::archive {
+namespace {
+
+tl::unexpected<Error> suspicious(std::string_view what, std::string_view name) {
+  return fail(Exit::bad_data, "the archive is suspicious: {}, {}; nothing of it is to be used", what, name);
+}
+
+/// Makes names safe, in place.
+Result<> check_names(Member& member) {
+  auto path = safe_path(member.path);
+  if (!path || path->size() > max_path) return suspicious("a member lies outside of the target", member.path.substr(0, 200));
+  if (path->empty() && !S_ISDIR(member.st.st_mode)) return suspicious("the target itself would be replaced", member.path);
+  if (!member.hardlink.empty()) {
+    auto link = safe_path(member.hardlink);
+    if (!link || link->empty()) return suspicious("a hard link leads out of the target", member.path);
+    member.hardlink = std::move(*link);
+  }
+  member.path = std::move(*path);
+  return {};
+}
+
+/// Reads the archive once; `placer` null: writes nothing.
+Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& reporter, MemberPlacer* placer) {
+  auto input = ArchiveInput::open(archive, options.format);
+  if (!input) return pass(input.error());
+  ExtractTotals totals;
+  Member member;
+  std::string warning;
+  for (;;) {
+    const auto more = (*input)->next(member, warning);
+    if (!more) return pass(more.error());
+    if (!*more) break;
+    if (++totals.members > options.members && options.members != 0)
+      return fail(Exit::bad_data, "the archive has more members than its manifest says; choose another backup");
+    if (auto safe = check_names(member); !safe) return pass(safe.error());
+    if (!warning.empty()) reporter.not_read(NotRead::unreadable, member.path, "a part of its header is lost: " + warning);
+    if (placer != nullptr) {
+      if (auto done = placer->begin(member); !done) return pass(done.error());
+    }
+    ArchiveInput::Piece piece;
+    for (;;) {
+      const auto some = (*input)->read(piece);
+      if (!some) return pass(some.error());
+      if (!*some) break;
+      totals.content_bytes += piece.bytes.size();
+      if (totals.content_bytes > options.content_bytes && options.content_bytes != 0)
+        return fail(Exit::bad_data, "the archive holds more than its manifest says; choose another backup");
+      if (placer != nullptr) {
+        if (auto done = placer->write(piece.bytes, piece.offset); !done) return pass(done.error());
+      }
+      reporter.progress(totals.content_bytes, options.content_bytes);
+    }
+    if (placer != nullptr) {
+      if (auto done = placer->end(); !done) return pass(done.error());
+    }
+  }
+  if (totals.members < options.members || totals.members == 0)
+    return fail(Exit::bad_data, "the archive ends after {} members of {}; choose another backup", totals.members,
+                options.members);
+  if (auto done = (*input)->drain(); !done) return pass(done.error());
+  totals.archive_bytes = (*input)->bytes();
+  totals.archive_digest = (*input)->digest();
+  return totals;
+}
+
+Result<> check_target(int target, const ExtractOptions& options) {
+  SortedNames names(4096);
+  const auto first = names.next(target);
+  if (!first) return pass(first.error());
+  if (first->name != nullptr)
+    return fail(Exit::unavailable, "the target is not empty; nothing was restored. Name an empty directory");
+  struct statvfs fs {};
+  if (::fstatvfs(target, &fs) != 0) return fail_errno(Exit::io_error, errno, "the target cannot be examined");
+  if (fs.f_bavail * fs.f_frsize < options.content_bytes)
+    return fail(Exit::io_error,
+                "the target's file system has {} bytes free and the backup needs {}; nothing was restored. Make room first",
+                fs.f_bavail * fs.f_frsize, options.content_bytes);
+  return {};
+}
+
+}  // namespace
+
+Result<ExtractTotals> verify_archive(int archive, const ExtractOptions& options, Reporter& reporter) {
+  return run(archive, options, reporter, nullptr);
+}
+
+Result<ExtractTotals> extract_archive(int archive, UniqueFd target, const ExtractOptions& options, Reporter& reporter) {
+  if (auto good = check_target(target.get(), options); !good) return pass(good.error());
+  const UniqueFd root(::dup(target.get()));
+  MemberPlacer placer(std::move(target), reporter);
+  auto totals = run(archive, options, reporter, &placer);
+  if (!totals) return totals;
+  if (auto done = placer.finish(); !done) return pass(done.error());
+  if (::syncfs(root.get()) != 0)
+    return fail_errno(Exit::io_error, errno, "the restored files cannot be written to the target's disk");
+  return totals;
+}
+
+}  // namespace backupctl::archive

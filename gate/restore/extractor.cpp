@@ -1,0 +1,85 @@
+#include "gate/restore/extractor.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <new>
+
+#include "gate/restore/extract.h"
+#include "gate/sandbox/helper.h"
+
+namespace backupctl::archive {
+namespace {
+
+struct Args {
+  ExtractOptions options;
+  bool verify_only = false;
+};
+
+Result<Args> parse(std::span<const std::string> words) {
+  Args args;
+  const auto number = [](const std::string& text, std::uint64_t& value) {
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return code == std::errc{} && end == text.data() + text.size();
+  };
+  bool good = true;
+  for (std::size_t i = 0; good && i < words.size(); ++i) {
+    const bool value = i + 1 < words.size();
+    if (words[i] == "--verify-only")
+      args.verify_only = true;
+    else if (words[i] == "--format" && value)
+      args.options.format = words[++i];
+    else if (words[i] == "--members" && value)
+      good = number(words[++i], args.options.members);
+    else if (words[i] == "--content-bytes" && value)
+      good = number(words[++i], args.options.content_bytes);
+    else
+      good = false;
+  }
+  if (!good || args.options.format.empty()) return fail(Exit::bug, "the extractor was started with arguments it does not know");
+  return args;
+}
+
+Record result_of(const ExtractTotals& totals, const Reporter& reporter) {
+  Record record;
+  record.kind = Record::Kind::result;
+  std::size_t i = 0;
+  for (const std::uint64_t value :
+       {totals.archive_bytes, totals.members, totals.content_bytes, reporter.incomplete(), reporter.special()})
+    record.number[i++] = static_cast<std::int64_t>(value);
+  record.digest = totals.archive_digest;
+  return record;
+}
+
+}  // namespace
+
+int run_extractor(std::span<const std::string> words, int archive, UniqueFd target, int report) {
+  Reporter reporter(report);
+  ::umask(0);
+  const auto work = [&]() -> Result<> {
+    const auto args = parse(words);
+    if (!args) return pass(args.error());
+    const auto totals = args->verify_only ? verify_archive(archive, args->options, reporter)
+                                          : extract_archive(archive, std::move(target), args->options, reporter);
+    if (!totals) return pass(totals.error());
+    reporter.send(result_of(*totals, reporter));
+    return {};
+  };
+  Result<> done;
+  try {
+    done = work();
+  } catch (const std::bad_alloc&) {
+    done = fail(Exit::unavailable, "there is not enough memory to read this archive");
+  }
+  if (done) return to_status(Exit::done);
+  reporter.failed(done.error());
+  return to_status(done.error().exit);
+}
+
+int run_extractor(std::span<const std::string> args) {
+  UniqueFd target(::open(sandbox::target_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return run_extractor(args, STDIN_FILENO, std::move(target), sandbox::report_fd);
+}
+
+}  // namespace backupctl::archive
