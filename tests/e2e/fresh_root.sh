@@ -9,6 +9,7 @@ fi
 e2e_begin "$@"
 
 root=$ROOT/debian
+on_clean() { umount -R -l "$root" 2>/dev/null; }
 cp "$ROOT/resolv.host" /etc/resolv.conf      # the one test that needs the network
 # A root of its own by pivot_root, not chroot: the kernel gives no user namespace to a process in a chroot.
 in_root() {
