@@ -27,7 +27,7 @@ schema = 1
 [gate]
 state_dir = "$root/state"
 rclone_config = "$root/etc/rclone.conf"
-worker_uids = 1879048448
+worker_uids = 1878983168
 [remote.onedrive]
 root = "/bench"
 [service.mixed]

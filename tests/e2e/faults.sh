@@ -46,7 +46,7 @@ gate_processes() {
 }
 no_gate_processes() { ! gate_processes; }
 
-errors_of() { ssh_gate "$1" 2>&1 >/dev/null; }
+errors_of() { { ssh_gate "$1" >/dev/null; } 2>&1; }
 # unchanged CODE TITLE REQUEST: ends with CODE and one line on standard error; remote and container are as before.
 unchanged() {
   local code=$1 title=$2 request=$3 before after state

@@ -87,6 +87,17 @@ e2e_begin() {
   private_world
 }
 
+# Whatever else still runs in this namespace: sessions of sshd, a hung step. By namespace, not by account: the same account or
+# uid may belong to an installation in use, or to another test.
+end_namespace() {
+  local process mine
+  mine=$(readlink /proc/$$/ns/mnt)
+  for process in /proc/[0-9]*; do
+    [ "$(readlink "$process/ns/mnt" 2>/dev/null)" = "$mine" ] || continue
+    case ${process#/proc/} in $$|"$BASHPID") ;; *) kill -9 "${process#/proc/}" 2>/dev/null ;; esac
+  done
+}
+
 e2e_clean() {
   local status=$? file
   trap - EXIT
@@ -96,8 +107,7 @@ e2e_clean() {
   for name in $(podman ps -aq 2>/dev/null); do podman rm -f -t 0 "$name" >/dev/null 2>&1; done
   for file in "$ROOT"/pids/*; do [ -e "$file" ] && end_pid "$file"; done
   end_pid "$ROOT/sshd/sshd.pid"
-  # The account exists in this namespace alone, but its processes do not.
-  ps -o pid= -u backup_ops 2>/dev/null | xargs -r kill 2>/dev/null
+  end_namespace
   umount -l "$ROOT/containers/overlay" 2>/dev/null
   if [ "${E2E_KEEP:-}" ]; then echo "# kept: $ROOT"; else leave_world; fi
   exit $status
