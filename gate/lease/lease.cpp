@@ -14,7 +14,6 @@ namespace backupctl::lease {
 namespace {
 
 constexpr std::string_view version_line = "backupctl-lease 1\n";
-constexpr std::string_view digest_key = "sha256";
 
 void put(std::string& text, std::string_view key, std::string_view value) {
   text.append(key).append(" ").append(value).append("\n");
@@ -74,7 +73,9 @@ Result<Lease> make(std::string_view service, std::string_view client, const poli
   lease.units = units;
   name_units(lease);
   // What could not be read back must not be the reason to stop anything.
-  if (!parse(serialize(lease)))
+  const auto back = parse(serialize(lease));
+  if (!back || back->controller.start != controller.start || back->controller.status != controller.status ||
+      back->units != units)
     return fail(Exit::bad_config,
                 "what starts {} again cannot be recorded, so it is not stopped: see the arguments of controller {}", service,
                 controller.name);
@@ -100,20 +101,14 @@ std::string serialize(const Lease& lease) {
   for (const std::string& argument : lease.controller.start) put(text, "start", argument);
   for (const std::string& argument : lease.controller.status) put(text, "status", argument);
   for (const std::string& unit : lease.units) put(text, "unit", unit);
-  put(text, digest_key, to_hex(sha256(text)));
+  put(text, "sha256", to_hex(sha256(text)));
   return text;
 }
 
 Result<Lease> parse(std::string_view bytes) {
   if (bytes.size() > max_size) return damaged("it is too long");
   if (!bytes.starts_with(version_line)) return damaged("it is cut off, or of another version of backupctl");
-  // The digest first: what a disk or an editor changed is not looked at further.
-  const std::size_t trailer = digest_key.size() + 1 + 64 + 1;
-  if (bytes.size() < version_line.size() + trailer) return damaged("it is cut off");
-  std::string_view end = bytes.substr(bytes.size() - trailer);
-  std::string_view text = bytes.substr(0, bytes.size() - trailer);
-  const auto digest = take(end, digest_key);
-  if (!digest || *digest != to_hex(sha256(text))) return damaged("its checksum does not match");
+  std::string_view text = bytes;
   text.remove_prefix(version_line.size());
   Lease lease;
   take_text(text, "service", lease.service);
@@ -132,9 +127,10 @@ Result<Lease> parse(std::string_view bytes) {
   name_units(lease);
   const bool plain = std::none_of(bytes.begin(), bytes.end(),
                                   [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; });
-  // Only the one spelling is accepted: missing, foreign, doubled or reordered lines do not come back the same.
+  // Only the one spelling is accepted, checksum included: changed, missing, foreign, doubled or reordered lines do not come
+  // back the same.
   if (!plain || !is_name(lease.service) || lease.units.empty() || serialize(lease) != bytes)
-    return damaged("it is not well-formed");
+    return damaged("it is cut off or was changed");
   return lease;
 }
 

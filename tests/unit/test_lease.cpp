@@ -158,6 +158,10 @@ TEST_CASE("what cannot be recorded is not leased, so nothing is stopped") {
   controller.start.emplace_back("two\nlines");
   CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}).error().exit == Exit::bad_config);
   controller = podmanctl();
+  controller.start = {"/bin/true\nstatus /bin/false"};  // would read back well-formed, as something else
+  controller.status.clear();
+  CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}).error().exit == Exit::bad_config);
+  controller = podmanctl();
   controller.start.emplace_back(lease::max_size, 'x');
   CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}).error().exit == Exit::bad_config);
   CHECK(lease::make("n8n", "default", podmanctl(), {}, policy::Seconds{1}).error().exit == Exit::bad_config);
