@@ -16,7 +16,6 @@ private_world() {
   rm -rf "$ROOT"/private/etc/{backupctl,sudoers.d/backupctl*}
   # Files that are mounts of their own (a container's resolv.conf) are copied with the rest, and then are plain files.
   mount --bind "$ROOT/private/etc" /etc
-  [ -d "$STATE" ] || { mkdir "$STATE"; touch "$ROOT/made-state"; }
   for dir in /usr/local /home /media "$STATE"; do private_dir "$dir"; done
   # resolv.conf may be a link to below /run/systemd. Nothing here leaves the loopback, but for fresh_root.sh.
   cat /etc/resolv.conf >"$ROOT/resolv.host" 2>/dev/null; rm -f /etc/resolv.conf; echo 'nameserver 127.0.0.1' >/etc/resolv.conf
@@ -38,11 +37,11 @@ EOF
 }
 
 leave_world() {
-  [ ! -e "$ROOT/made-state" ] || touch "$ROOT.made"
   local dir
   for dir in "$STATE" /media /home /usr/local /etc; do umount -l "$dir" 2>/dev/null; done
   rm -rf --one-file-system "$ROOT"
-  [ ! -e "$ROOT.made" ] || { rmdir "$STATE" 2>/dev/null; rm -f "$ROOT.made"; }
+  # The empty mount point, when no installation and no other test has it: removing it would unmount it there.
+  compgen -G '/var/lib/backupctl-test-[0-9]*' >/dev/null || rmdir "$STATE" 2>/dev/null
 }
 
 # e2e_install [install.sh option…]: the gate as on a real host, one client with a key, the policy of write_policy.
