@@ -113,6 +113,25 @@ TEST_CASE("D5: an older token never comes back over a newer one") {
   CHECK(world.root() == VaultWorld::config("T1"));
 }
 
+TEST_CASE("D5: of two tokens in one copy the renewed one is carried, the one put back is not") {
+  VaultWorld world;
+  const auto both = [](const std::string& one, const std::string& two) {
+    return "[onedrive]\ntype = union\nupstreams = a: b:\n\n[a]\ntype = onedrive\ntoken = " + VaultWorld::token(one) +
+           "\n\n[b]\ntype = drive\ntoken = " + VaultWorld::token(two) + "\n\n";
+  };
+  world.write_root(both("A0", "B0"));
+  auto loan = world.out();
+  REQUIRE(loan.has_value());
+  world.rclone_saves(both("A1", "B1"));
+  CHECK(loan->on_change().has_value());
+  CHECK(world.root() == both("A1", "B1"));
+  world.rclone_saves(both("A2", "B0"));
+  CHECK(loan->on_change().has_value());
+  CHECK(world.root() == both("A2", "B1"));
+  CHECK(loan->finish().has_value());
+  CHECK(world.root() == both("A2", "B1"));
+}
+
 TEST_CASE("D5: the owner logs in meanwhile: that token wins, the child's is parked") {
   VaultWorld world;
   auto loan = world.out();
