@@ -260,8 +260,12 @@ TEST_CASE("without a client table there is one client, which may do all but expo
   for (const char* request : {"--stop planka", "--sync planka", "--archive planka", "--start planka", "--sync-extra www",
                               "--snapshot planka", "--backup db", "--verify kg", "--status", "--list", "--version"})
     CHECK_MESSAGE(decide(policy, parsed(request), {}), request);
-  CHECK(decide(policy, parsed("--export kg"), {}).error().code == RefusalCode::not_allowed);
-  CHECK(decide(policy, parsed("--status"), {.client = "other"}).error().code == RefusalCode::not_allowed);
+  const Decision exported = decide(policy, parsed("--export kg"), {});
+  REQUIRE_FALSE(exported);
+  CHECK(exported.error().code == RefusalCode::not_allowed);
+  const Decision other = decide(policy, parsed("--status"), {.client = "other"});
+  REQUIRE_FALSE(other);
+  CHECK(other.error().code == RefusalCode::not_allowed);
 }
 
 TEST_CASE("the checks are made in the documented order") {
