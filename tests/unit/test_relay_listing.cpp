@@ -73,6 +73,18 @@ TEST_CASE("X5: what is no listing is refused") {
     CHECK(relay_run({"listing", most}, "[]").failed(Exit::bug));
 }
 
+TEST_CASE("X5: a single piece has a bound, the whole has none") {
+  const auto with_name = [](std::size_t size) { return R"([{"Path":")" + std::string(size, 'x') + R"(","IsDir":false}])"; };
+  CHECK(relay_run({"listing", "9"}, with_name(backupctl::relay::max_listing_piece - 100)).last().number[1] == 1);
+  CHECK(relay_run({"listing", "9"}, with_name(backupctl::relay::max_listing_piece)).failed(Exit::bad_data));
+  CHECK(relay_run({"listing", "9"}, "[" + std::string(backupctl::relay::max_listing_piece + 1, ' ') + "]")
+            .failed(Exit::bad_data));
+  std::string many = "[";
+  for (int i = 0; i < 20000; ++i) many += R"({"Path":"f","IsDir":false,"ID":"x"},)";
+  many.back() = ']';
+  CHECK(relay_run({"listing", "20000"}, many).last().number[0] == 20000);
+}
+
 TEST_CASE("a listing that breaks off anywhere is none") {
   for (std::size_t size = 0; size + 2 < three.size(); ++size)
     CHECK(relay_run({"listing", "9"}, three.substr(0, size)).failed(Exit::bad_data));

@@ -70,6 +70,14 @@ TEST_CASE("X5: hostile lines end in a plain line") {
   }
 }
 
+TEST_CASE("X5: nesting has a bound, though it be valid") {
+  const auto nested = [](std::size_t depth) {
+    return R"({"msg":"x","a":)" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+  };
+  CHECK(parse_log_line(nested(16)).message == "x");
+  CHECK(parse_log_line(nested(17)).level == LogLevel::plain);
+}
+
 TEST_CASE("X10: secrets are left out, the words of help are not") {
   for (const char* text : {"HTTP REQUEST Authorization: Bearer abc", "{\"access_token\":\"x\"}", "url?sig=abc",
                            "https://up.example/x?tempauth=v1.e", "AZURE_STORAGE_ACCOUNT_KEY=abc", "token = {\"token\":\"x\"}",
