@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 
 #include "common/record.h"
 
@@ -86,6 +88,12 @@ Result<UniqueFd> open_trusted(const std::string& path, bool secret) {
     at = std::move(next);
     begin = end + 1;
   }
+}
+
+Result<UniqueFd> open_trusted_program(const std::string& path) {
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
+  if (!real) return fail_errno(Exit::bad_config, errno, "cannot run {}", path);
+  return open_trusted(real.get());
 }
 
 Result<> write_file_durably(const std::string& path, std::string_view bytes, mode_t mode) {

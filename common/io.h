@@ -39,6 +39,10 @@ UniqueFd open_beneath(int dir, const std::string& name, int flags, mode_t mode =
 /// Error: Exit::bad_config, saying what is wrong with which path.
 Result<UniqueFd> open_trusted(const std::string& path, bool secret = false);
 
+/// The same for a program that root is about to run: its path may lead through the system's own symbolic links
+/// (/bin -> usr/bin), so what the path resolves to is checked. The descriptor is O_PATH-like: good for fstat, not needed to run.
+Result<UniqueFd> open_trusted_program(const std::string& path);
+
 /// Writes `bytes` to a temporary beside `path`, fsyncs, renames over `path`, fsyncs the directory: after a crash the old or
 /// the new content is there, never a mixture.
 Result<> write_file_durably(const std::string& path, std::string_view bytes, mode_t mode);

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <charconv>
 #include <new>
 
 namespace backupctl {
@@ -43,6 +44,16 @@ std::string to_hex(const Digest& digest) {
     hex += digits[byte & 15];
   }
   return hex;
+}
+
+Digest from_hex(std::string_view hex) {
+  Digest digest{};
+  if (hex.size() != 2 * digest.size()) return {};
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    const auto [end, error] = std::from_chars(hex.data() + 2 * i, hex.data() + 2 * i + 2, digest[i], 16);
+    if (error != std::errc{} || end != hex.data() + 2 * i + 2) return {};
+  }
+  return digest;
 }
 
 }  // namespace backupctl

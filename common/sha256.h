@@ -30,5 +30,7 @@ class Sha256 {
 Digest sha256(std::string_view bytes);
 /// Lower-case hexadecimal, 64 characters.
 std::string to_hex(const Digest& digest);
+/// Back from what to_hex() gives; zeros for anything else.
+Digest from_hex(std::string_view hex);
 
 }  // namespace backupctl

@@ -20,7 +20,7 @@ Exit trusted_exit(std::int64_t number) {
 
 }  // namespace
 
-std::size_t Job::add(Child child, std::function<void(const Record&)> on_record) {
+std::size_t Job::add(Child child, OnRecord on_record) {
   members_.push_back({std::make_unique<Child>(std::move(child)), std::move(on_record), {}, false, {}});
   return members_.size() - 1;
 }
@@ -47,8 +47,6 @@ void Job::take(Member& member, const Record& record) {
   Output& output = session_.output();
   const std::string_view role = sandbox::role(member.child->role()).word;
   switch (record.kind) {
-    case Record::Kind::progress: output.progress(record); break;
-    case Record::Kind::note: output.note(record.view(), record.number[0] != 0); break;
     case Record::Kind::result: member.ending.result = record; return;
     case Record::Kind::failed:
       if (!member.ending.failure) member.ending.failure = Error{trusted_exit(record.number[0]), escape_line(record.view())};
@@ -57,10 +55,11 @@ void Job::take(Member& member, const Record& record) {
       member.ending.failure = Error{Exit::bug, fmt::format("the {} tried the system call {}, which its role does not allow, and was ended",
                                                            role, sandbox::syscall_name(record.number[0]))};
       return;
-    case Record::Kind::not_read:
-    case Record::Kind::entry: break;
+    default: break;
   }
-  if (member.on_record) member.on_record(record);
+  if (member.on_record && member.on_record(record)) return;
+  if (record.kind == Record::Kind::progress) output.progress(record);
+  if (record.kind == Record::Kind::note) output.note(record.view(), record.number[0] != 0);
 }
 
 void Job::read_records(Member& member) {

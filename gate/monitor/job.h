@@ -24,9 +24,10 @@ class Job {
  public:
   explicit Job(Session& session) : session_(session) {}
 
-  /// Takes a child over. @param on_record  is shown its records but for results and failures; progress and notes go to the
-  ///   client anyway.
-  std::size_t add(Child child, std::function<void(const Record&)> on_record = {});
+  /// Sees a child's records but for results and failures. True: dealt with; else progress and notes go to the client.
+  using OnRecord = std::function<bool(const Record&)>;
+  /// Takes a child over. @return its place, for ending().
+  std::size_t add(Child child, OnRecord on_record = {});
   /// Calls `act` whenever `fd` can be read, until it returns false.
   void watch(int fd, std::function<bool()> act);
 
@@ -39,7 +40,7 @@ class Job {
  private:
   struct Member {
     std::unique_ptr<Child> child;
-    std::function<void(const Record&)> on_record;
+    OnRecord on_record;
     Ending ending;
     bool ended = false;
     std::string partial;   ///< bytes of a record that has not arrived whole

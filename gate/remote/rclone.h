@@ -29,10 +29,10 @@ struct Command {
 
 /// A mirror: `from` becomes what `to` is.
 struct Mirror {
-  std::string from;                      ///< directory inside the cage: sandbox::source_dir
-  std::string to;                        ///< from Layout
-  std::string history;                   ///< where what is replaced goes, from Layout; empty: it is lost
-  std::span<const std::string> exclude;  ///< rclone's filter patterns, as the policy has them
+  std::string from = {};                      ///< directory inside the cage: sandbox::source_dir
+  std::string to = {};                        ///< from Layout
+  std::string history = {};                   ///< where what is replaced goes, from Layout; empty: it is lost
+  std::span<const std::string> exclude = {};  ///< rclone's filter patterns, as the policy has them
   bool hot = false;                      ///< files may change while they are read: ship what is there
 };
 

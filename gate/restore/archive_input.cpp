@@ -37,9 +37,7 @@ Result<std::unique_ptr<ArchiveInput>> ArchiveInput::open(int fd, std::string_vie
   input->archive_.reset(archive_read_new());
   ::archive* a = input->archive_.get();
   if (a == nullptr) return fail(Exit::unavailable, "there is not enough memory to read an archive");
-  // compat-2x: names are taken as they are; libarchive's default would normalise them, and two names could become one (D7).
-  if (filter->support(a) != ARCHIVE_OK || archive_read_support_format_tar(a) != ARCHIVE_OK ||
-      archive_read_set_format_option(a, "tar", "compat-2x", "1") != ARCHIVE_OK)
+  if (filter->support(a) != ARCHIVE_OK || archive_read_support_format_tar(a) != ARCHIVE_OK)
     return fail(Exit::bug, "libarchive cannot read {}: {}", format, archive_error_string(a));
   if (archive_read_open(a, input.get(), nullptr, get, nullptr) != ARCHIVE_OK) return input->damaged();
   return input;
@@ -78,7 +76,7 @@ Result<bool> ArchiveInput::next(Member& member, std::string& warning) {
   if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return damaged();
   warning.clear();
   if (code == ARCHIVE_WARN && archive_error_string(archive_.get()) != nullptr) warning = archive_error_string(archive_.get());
-  if (!to_member(entry, member))
+  if (!to_member(entry, member, warning))
     return fail(Exit::bad_data, "the archive has a member without a readable name; choose another backup");
   return true;
 }

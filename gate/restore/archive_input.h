@@ -16,7 +16,8 @@ struct archive_entry;
 namespace backupctl::archive {
 
 /// Reads a compressed tar from a file, member by member, and hashes the file in the same pass. Understands what the reader
-/// writes and what GNU tar and bsdtar write (libarchive: pax, GNU and ustar headers), one compression alone.
+/// writes and what GNU tar and bsdtar write (libarchive: pax, GNU and ustar headers), one compression alone. Of a pax
+/// archive that others made, names that Unicode normalisation (form C) changes are normalised; the reader marks its own.
 class ArchiveInput {
  public:
   /// A stretch of a file's content; between stretches are holes.

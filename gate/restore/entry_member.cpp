@@ -29,17 +29,28 @@ std::uint16_t permissions(int permset) {
                                     ((permset & ARCHIVE_ENTRY_ACL_EXECUTE) != 0 ? 1 : 0));
 }
 
-/// The list of one kind in the kernel's form and order; empty when there is none.
-std::string list_of(archive_entry* entry, int type) {
+/// GNU tar puts a numeric id where libarchive expects a name.
+bool numeric(const char* name, int& id) {
+  std::uint32_t value = 0;
+  const std::string_view text = name != nullptr ? name : "";
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  id = static_cast<int>(value);
+  return code == std::errc{} && end == text.data() + text.size();
+}
+
+/// The list of one kind in the kernel's form and order; empty when there is none, or when it is `lost`.
+std::string list_of(archive_entry* entry, int type, std::string& lost) {
   std::vector<AclEntry> list;
   if (archive_entry_acl_reset(entry, type) == 0) return {};
   int found_type = 0, permset = 0, tag = 0, id = 0;
   const char* name = nullptr;
   while (archive_entry_acl_next(entry, type, &found_type, &permset, &tag, &id, &name) == ARCHIVE_OK) {
     const auto* known = std::find_if(tags.begin(), tags.end(), [tag](const Tag& t) { return t.libarchive == tag; });
-    if (known == tags.end()) return {};
-    const bool named = known->kernel == AclEntry::Tag::user || known->kernel == AclEntry::Tag::group;
-    if (named && id == -1) return {};
+    const bool named = tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
+    if (known == tags.end() || (named && id == -1 && !numeric(name, id))) {
+      lost = "an access list with names instead of numeric ids";
+      return {};
+    }
     list.push_back({known->kernel, permissions(permset), named ? static_cast<std::uint32_t>(id) : 0});
   }
   std::sort(list.begin(), list.end(),
@@ -66,7 +77,7 @@ std::string decode_name(std::string_view name) {
   return plain;
 }
 
-bool to_member(archive_entry* entry, Member& member) {
+bool to_member(archive_entry* entry, Member& member, std::string& lost) {
   member = {};
   const char* path = archive_entry_pathname(entry);
   if (path == nullptr) return false;
@@ -84,8 +95,8 @@ bool to_member(archive_entry* entry, Member& member) {
   std::size_t size = 0;
   while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
     member.attributes.xattrs.push_back({decode_name(name), std::string(static_cast<const char*>(value), size)});
-  member.attributes.acl_access = list_of(entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS);
-  member.attributes.acl_default = list_of(entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT);
+  member.attributes.acl_access = list_of(entry, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, lost);
+  member.attributes.acl_default = list_of(entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, lost);
   return true;
 }
 

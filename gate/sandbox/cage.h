@@ -14,7 +14,7 @@ namespace backupctl::sandbox {
 /// One detached mount (mount.h) that a role finds in its pivoted root.
 struct Bind {
   int fd = -1;               ///< from open_tree(2); not owned
-  std::string target;        ///< absolute path inside the root, "/source"
+  std::string target = {};   ///< absolute path inside the root, "/source"
   bool writable = false;
   bool directory = true;     ///< false: a file or device is mounted over a file
   bool executable = false;   ///< Landlock lets the role execute it
@@ -26,7 +26,7 @@ struct Cage {
   uid_t uid = 0;             ///< the child's own uid and gid in the host's terms
   int userns = -1;           ///< user namespace whose capabilities reach the idmapped trees alone; -1: none
   bool host_capabilities = false;  ///< fallback for file systems without idmapped mounts: the capabilities count in the host
-  std::vector<Bind> binds;
+  std::vector<Bind> binds = {};
 };
 
 /// One command-line word that carries the cage to a helper program, and back. Written and read by the same build.

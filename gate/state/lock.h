@@ -17,7 +17,8 @@ class Lock {
   /// Takes the lock if it is free. Nothing when another holds it.
   static Result<std::optional<Lock>> try_take(const StateDir& state, const std::string& name);
 
-  [[nodiscard]] int fd() const { return fd_.get(); }
+  /// Gives the descriptor away; the lock is held as long as it is open.
+  [[nodiscard]] int release() { return fd_.release(); }
 
  private:
   explicit Lock(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -13,7 +13,7 @@
 namespace backupctl::state {
 namespace {
 
-constexpr const char* folders[] = {"journal", "leases", "locks", "spool", "vault", "clients"};
+constexpr const char* folders[] = {"journal", "leases", "locks", "spool", "vault", "clients", "history"};
 
 struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }

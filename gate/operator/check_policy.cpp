@@ -1,0 +1,63 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "common/io.h"
+#include "gate/operator/operator.h"
+#include "gate/config/policy_file.h"
+#include "gate/vault/carry.h"
+#include "gate/vault/sections.h"
+#include "policy/check.h"
+#include "policy/load.h"
+
+namespace backupctl::operate {
+namespace {
+
+using policy::NamedPath;
+
+/// What is wrong with something that the policy names on this host; empty when nothing is (X7).
+std::string fault(const NamedPath& named) {
+  if (named.kind == NamedPath::Kind::tree) {
+    UniqueFd tree = open_no_symlinks(named.path, O_PATH | O_DIRECTORY);
+    return tree ? "" : errno_text(errno);
+  }
+  const auto opened = named.kind == NamedPath::Kind::program ? open_trusted_program(named.path)
+                                                             : open_trusted(named.path, named.kind == NamedPath::Kind::secret_file);
+  return opened ? "" : opened.error().sentence;
+}
+
+std::vector<std::string> findings(const policy::Policy& policy, const std::string& policy_path) {
+  std::vector<std::string> notes;
+  for (const NamedPath& named : policy::named_paths(policy))
+    if (const std::string words = fault(named); !words.empty())
+      notes.push_back(fmt::format("{}: the {} {}: {}", named.key, policy::word(named.kind), named.path, words));
+  if (auto trusted = open_trusted(policy_path); !trusted) notes.push_back(trusted.error().sentence);
+  // The sections of rclone.conf are part of what a request would run with, so they are checked here too.
+  const auto config = vault::open_config(policy.gate.rclone_config);
+  for (const auto& [name, remote] : policy.remotes) {
+    if (!config || !remote.directory.empty() || !remote.env_file.empty()) continue;
+    const auto selection = vault::select_sections(*config, name);
+    if (!selection) notes.push_back(selection.error().sentence);
+    else notes.insert(notes.end(), selection->warnings.begin(), selection->warnings.end());
+  }
+  return notes;
+}
+
+}  // namespace
+
+Exit check_policy(const std::string& policy_path, const Args& args) {
+  if (args.size() > 1) return complain({Exit::not_a_request, "--check-policy takes one FILE at most"});
+  const std::string path = args.empty() ? policy_path : args[0];
+  // A draft of anybody's may be checked; only the gate insists that the file is root's.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return complain({Exit::bad_config, fmt::format("cannot open {}: {}", path, errno_text(errno))});
+  const auto bytes = read_all(fd.get(), config::max_policy);
+  if (!bytes) return complain({Exit::bad_config, fmt::format("cannot read {}: {}", path, bytes.error().sentence)});
+  const auto policy = policy::load_policy(*bytes, path);
+  const auto notes = policy ? findings(*policy, path) : std::vector<std::string>();
+  static_cast<void>(write_all(policy ? 1 : 2, policy::check_report(policy, path, notes)));
+  return policy ? Exit::done : Exit::bad_config;
+}
+
+}  // namespace backupctl::operate

@@ -1,0 +1,68 @@
+#include "gate/operator/operator.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/io.h"
+#include "gate/config/policy_file.h"
+#include "version.h"
+
+namespace backupctl::operate {
+namespace {
+
+struct Command {
+  std::string_view word;
+  std::string_view arguments;
+  std::string_view purpose;
+  bool needs_root;
+  Exit (*run)(const std::string& policy_path, const Args& args);
+};
+constexpr Command commands[] = {
+    {"--restore", "NAME --archive DATE|latest --to DIR", "verify a backup and write it into an empty directory", true, restore},
+    {"--check-policy", "[FILE]", "check the policy, and what it names on this host", false, check_policy},
+    {"--explain", "'REQUEST' [--client NAME]", "say how a request would be decided, and by which rule", false, explain},
+    {"--preview-retention", "[--service NAME] --keep-weekly N --keep-monthly M …", "say which of the names on standard input would go", false, preview_retention},
+    {"--verify-journal", "", "check the journal's hash chain", true, verify_journal},
+};
+
+Exit help() {
+  std::string text =
+      "backupctl, the host's backup gate. As root, on the host:\n\n"
+      "  backupctl [--policy FILE] VERB [NAME] [OPTION…]      the verbs a client has, see backupctl(8):\n"
+      "      --stop --sync --archive [--replace] --start --sync-extra --status --list --version\n";
+  for (const Command& command : commands) text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);
+  text += "\nClients come in through sshd and sudo: backupctl --ssh-gate [--client NAME]\n";
+  static_cast<void>(write_all(1, text));
+  return Exit::done;
+}
+
+}  // namespace
+
+Exit complain(const Error& error) {
+  static_cast<void>(write_all(2, fmt::format("backupctl: {}\n", error.sentence)));
+  return error.exit;
+}
+
+int main(const std::vector<std::string>& given) {
+  Args args = given;
+  std::string policy_path = config::default_policy;
+  if (args.size() >= 2 && args[0] == "--policy") {
+    policy_path = args[1];
+    args.erase(args.begin(), args.begin() + 2);
+  }
+  if (!policy_path.starts_with('/')) return to_status(complain({Exit::not_a_request, "--policy wants an absolute path"}));
+  if (args.empty() || args[0] == "--help" || args[0] == "-h") return to_status(help());
+  if (args.size() == 1 && args[0] == "--version") {
+    static_cast<void>(write_all(1, fmt::format("backupctl {}\n", version_text)));
+    return 0;
+  }
+  const auto found = std::find_if(std::begin(commands), std::end(commands), [&](const Command& row) { return row.word == args[0]; });
+  const bool needs_root = found == std::end(commands) || found->needs_root;
+  if (needs_root && ::geteuid() != 0)
+    return to_status(complain({Exit::not_permitted, fmt::format("{} must be run as root; nothing was done", args[0])}));
+  if (found == std::end(commands)) return to_status(run_verb(policy_path, args));
+  return to_status(found->run(policy_path, Args(args.begin() + 1, args.end())));
+}
+
+}  // namespace backupctl::operate

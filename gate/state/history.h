@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/civil_date.h"
+#include "common/result.h"
+#include "gate/state/state_dir.h"
+
+namespace backupctl::state {
+
+/// What retention must remember of a service from night to night (policy.md, "Retention", rules 4 and 7).
+struct History {
+  std::optional<CivilDate> newest_committed;   ///< newest archive that this host committed
+  std::optional<CivilDate> deleted_on;         ///< the day that `deleted` counts
+  std::uint32_t deleted = 0;                   ///< archives deleted on that day
+};
+
+/// `state_dir/history/<service>`; an empty History when there is none. A damaged one is an Error (Exit::io_error): without it
+/// nothing may be deleted.
+Result<History> read_history(const StateDir& state, const std::string& service);
+/// Written durably before what it counts is done.
+Result<> write_history(const StateDir& state, const std::string& service, const History& history);
+
+}  // namespace backupctl::state

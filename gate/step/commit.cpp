@@ -1,0 +1,137 @@
+#include "gate/step/commit.h"
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/io.h"
+#include "gate/journal/journal.h"
+#include "gate/manifest/manifest.h"
+#include "gate/step/helpers.h"
+#include "version.h"
+
+namespace backupctl::step {
+namespace {
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string_view word(policy::Consistency consistency) {
+  switch (consistency) {
+    case policy::Consistency::cold: return "cold";
+    case policy::Consistency::snapshot: return "snapshot";
+    case policy::Consistency::hot: return "hot";
+  }
+  return "";
+}
+
+const Entry* find(const std::vector<Entry>& entries, std::string_view name) {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+/// D1: what lies on the remote is, byte for byte, what was made here. Its own hash where it has one that is good enough, else
+/// the file is read back.
+Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read) {
+  std::pair<std::int64_t, Digest> there{-1, {}};
+  bool known = false;
+  if (remote.can().sha256) {
+    auto entries = remote.list(remote.layout().archives(service));
+    if (!entries) return pass(entries.error());
+    if (const Entry* entry = find(*entries, name); entry != nullptr && entry->sha256) there = {entry->size, *entry->sha256}, known = true;
+  }
+  if (!known) {
+    auto back = remote.read_back(remote.layout().archive(service, name));
+    if (!back) return pass(back.error());
+    there = *back;
+  }
+  if (there.first == read.archive_bytes && there.second == read.digest) return {};
+  return fail(Exit::bad_data, "what {} holds after the upload is not what was sent ({} bytes instead of {}, or another content): it was not made a backup, and nothing was deleted",
+              remote.remote().name, there.first, read.archive_bytes);
+}
+
+}  // namespace
+
+Result<bool> is_committed(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys) {
+  auto entries = remote.list(remote.layout().archives(service));
+  if (!entries) return pass(entries.error());
+  const std::string manifest = archive + std::string(manifest_ending);
+  const Entry* entry = find(*entries, archive);
+  if (entry == nullptr || find(*entries, manifest) == nullptr) return false;
+  const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, archive, keys);
+  if (!checked && checked.error().exit == Exit::bad_data) return false;
+  if (!checked) return pass(checked.error());
+  return checked->number[2] == 1 && checked->number[0] == entry->size;
+}
+
+Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
+                        const state::Spool& spool) {
+  const bool gzip = service.format == policy::ArchiveFormat::tar_gz;
+  manifest::Manifest manifest;
+  manifest.service = service.name;
+  manifest.host = host_name();
+  manifest.archive = name;
+  manifest.source = "tree";
+  manifest.format = gzip ? "tar.gz" : "tar.zst";
+  manifest.compression = gzip ? "gzip" : "zstd";
+  manifest.created = ::time(nullptr);
+  manifest.date = format_date(date);
+  manifest.size = read.archive_bytes;
+  manifest.sha256 = read.digest;
+  manifest.members = read.members;
+  manifest.source_bytes = read.source_bytes;
+  manifest.files_count = read.members;
+  manifest.files_sha256 = read.files_digest;
+  manifest.complete = read.faults == 0;
+  manifest.consistency = word(service.consistency);
+  manifest.tool_name = "backupctl";
+  manifest.tool_version = version_text;
+  manifest.policy_sha256 = from_hex(context.policy.digest);
+  manifest.journal_head = journal::head(context.state);
+  auto object = manifest::signed_object(manifest);
+  if (!object) return pass(object.error());
+  auto signature = sign(context, *object);
+  if (!signature) return pass(signature.error());
+  UniqueFd list = open_beneath(spool.fd(), "files.jsonl", O_RDONLY);
+  UniqueFd out = open_beneath(spool.fd(), name + std::string(manifest_ending), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  UniqueFd sum = open_beneath(spool.fd(), name + std::string(checksum_ending), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!list || !out || !sum) return fail_errno(Exit::io_error, errno, "cannot write the manifest in {}; nothing was sent", spool.path());
+  ::fchmod(out.get(), 0644);
+  ::fchmod(sum.get(), 0644);
+  if (auto written = write_all(sum.get(), fmt::format("{}  {}\n", to_hex(read.digest), name)); !written) return written;
+  return manifest::assemble(out.get(), *object, *signature, list.get());
+}
+
+Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read,
+                const state::Spool& spool) {
+  const auto at = [&](std::string_view file) { return remote.layout().archive(service, file); };
+  const std::string manifest = name + std::string(manifest_ending);
+  const std::string uploaded = remote.can().rename ? name + std::string(partial_ending) : name;
+  context.output.step(fmt::format("sending {} to {}", name, remote.remote().name));
+  // An old manifest goes first: for no moment it may vouch for a content that is not its own (the operator's --replace, or an
+  // archive whose manifest was not valid).
+  auto entries = remote.list(remote.layout().archives(service));
+  if (!entries) return pass(entries.error());
+  const bool replaces = find(*entries, manifest) != nullptr;
+  if (auto sent = remote.put(spool.path(), "archive", at(uploaded)); !sent) return sent;
+  context.output.step(fmt::format("verifying {} on {}", name, remote.remote().name));
+  if (auto verified = verify_copy(remote, service, uploaded, read); !verified) {
+    static_cast<void>(remote.remove(at(uploaded)));
+    return verified;
+  }
+  if (replaces)
+    if (auto removed = remote.remove(at(manifest)); !removed) return removed;
+  if (uploaded != name)
+    if (auto renamed = remote.rename(at(uploaded), at(name)); !renamed) return renamed;
+  const std::string sum = name + std::string(checksum_ending);
+  if (auto sent = remote.put(spool.path(), sum, at(sum)); !sent) return sent;
+  return remote.put(spool.path(), manifest, at(manifest));
+}
+
+}  // namespace backupctl::step

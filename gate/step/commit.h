@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/civil_date.h"
+#include "gate/step/read_tree.h"
+#include "gate/step/remote_files.h"
+
+namespace backupctl::step {
+
+/// Behind the name of an archive whose run was not complete (D2): by retention's rule 1 it is no archive. The next complete
+/// one of the service sweeps it.
+inline constexpr std::string_view incomplete_ending = ".incomplete";
+/// Behind the name of an archive that is not verified yet.
+inline constexpr std::string_view partial_ending = ".partial";
+inline constexpr std::string_view manifest_ending = ".manifest.json";
+inline constexpr std::string_view checksum_ending = ".sha256";
+
+/// Whether the archive lies on the remote with a manifest that is complete, signed by a trusted key, and fits it in name, service
+/// and size.
+Result<bool> is_committed(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys);
+
+/// Puts `NAME.sha256` and the signed `NAME.manifest.json` beside the archive in the spool. @param name  the final name
+Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
+                        const state::Spool& spool);
+
+/// The commit protocol (architecture.md, "Committing a backup"; D1): upload under a temporary name, verify on the remote by size
+/// and hash, rename, and only then the manifest: no manifest, no backup. Where the remote cannot rename, the manifest alone
+/// commits. An error leaves no final name that looks like a backup.
+Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read,
+                const state::Spool& spool);
+
+}  // namespace backupctl::step

@@ -1,0 +1,69 @@
+#include "common/escape.h"
+#include "gate/config/policy_file.h"
+#include "gate/step/commit.h"
+#include "gate/step/helpers.h"
+#include "gate/step/step.h"
+#include "policy/retention.h"
+#include "policy/verb_rules.h"
+
+namespace backupctl::step {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+void print_service(Context& context, std::string_view name, std::string_view kind, const std::vector<std::string>& remotes) {
+  if (context.output.json())
+    context.output.json_line(fmt::format(R"({{"schema":1,"type":"service","name":{},"kind":{},"remotes":{}}})", json_string(name), json_string(kind), json_string(joined(remotes))));
+  else
+    context.output.text(fmt::format("{}  {}  {}", name, kind, joined(remotes)));
+}
+
+void print_backup(Context& context, const policy::ArchiveName& name, const Entry& entry, bool verified, const std::string& remote) {
+  if (context.output.json())
+    context.output.json_line(fmt::format(R"({{"schema":1,"type":"backup","date":"{}","archive":{},"size":{},"verified":{},"where":{}}})",
+                                         format_date(name.date), json_string(entry.name), entry.size, verified, json_string(remote)));
+  else
+    context.output.text(fmt::format("{}  {}  {}  {}  {}", format_date(name.date), monitor::human_bytes(entry.size), verified ? "verified" : "unverified", remote, entry.name));
+}
+
+/// A service's backups on one remote, oldest first: archives are named so that they sort by date.
+Result<> list_remote(Context& context, const policy::Service& service, const policy::Remote& remote, const std::string& keys) {
+  auto files = RemoteFiles::open(context, remote);
+  if (!files) return pass(files.error());
+  auto entries = files->list(files->layout().archives(service.name));
+  if (!entries) return pass(entries.error());
+  std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  for (const Entry& entry : *entries) {
+    const auto name = policy::parse_archive_name(entry.name);
+    if (entry.directory || !name || name->service != service.name) continue;
+    const auto checked = files->check_manifest(files->layout().archive(service.name, entry.name + std::string(manifest_ending)), service.name, entry.name, keys);
+    print_backup(context, *name, entry, checked && checked->number[2] == 1 && checked->number[0] == entry.size, remote.name);
+  }
+  return files->close();
+}
+
+}  // namespace
+
+Result<Report> list(Context& context, const policy::Plan& plan) {
+  if (plan.service != nullptr && plan.service->source == policy::SourceKind::tree) {
+    if (auto made = ensure_host_key(context); !made) return pass(made.error());
+    const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
+    if (!keys) return pass(keys.error());
+    for (const std::string& name : plan.service->remotes)
+      if (auto listed = list_remote(context, *plan.service, context.policy.remotes.at(name), *keys); !listed) return pass(listed.error());
+    return Report{};
+  }
+  for (const auto& [name, service] : context.policy.services)
+    if ((plan.service == &service || (plan.service == nullptr && plan.target == nullptr)) && policy::may_use(plan.client, name))
+      print_service(context, name, policy::source_rule(service.source).word, service.remotes);
+  for (const auto& [name, target] : context.policy.extra_targets)
+    if ((plan.target == &target || (plan.service == nullptr && plan.target == nullptr)) && policy::may_use(plan.client, name))
+      print_service(context, name, "extra", target.remotes);
+  return Report{};
+}
+
+}  // namespace backupctl::step

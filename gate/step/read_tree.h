@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "common/sha256.h"
+#include "gate/state/spool.h"
+#include "gate/step/context.h"
+
+namespace backupctl::step {
+
+/// What the reader made of a tree; its files are `archive` and `files.jsonl` in the spool.
+struct TreeRead {
+  std::int64_t archive_bytes = 0;
+  std::int64_t members = 0;
+  std::int64_t source_bytes = 0;
+  std::int64_t faults = 0;        ///< unreadable, changed, vanished, mount points (D2)
+  std::string first_fault;        ///< one of them, escaped
+  Digest digest{};                ///< of the archive
+  Digest files_digest{};          ///< of files.jsonl
+};
+
+/// Reads the tree `tree_fd` into the spool in the role "reader". What could not be read is told line by line.
+/// Error: Exit::io_error (spool full, …); the spool then holds nothing of use.
+Result<TreeRead> read_tree(Context& context, const policy::Service& service, int tree_fd, state::Spool& spool);
+
+}  // namespace backupctl::step

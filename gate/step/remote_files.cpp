@@ -1,0 +1,87 @@
+#include "gate/step/remote_files.h"
+
+#include "common/escape.h"
+#include "gate/relay/dry_run.h"
+#include "gate/sandbox/helper.h"
+#include "gate/step/helpers.h"
+
+namespace backupctl::step {
+namespace {
+
+constexpr const char* most_names = "100000";
+
+/// In the cage.
+std::string in_spool(const std::string& file) { return std::string(sandbox::spool_dir) + "/" + file; }
+
+}  // namespace
+
+Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
+  std::vector<Entry> entries;
+  Run what{.doing = "list", .listener = {"listing", most_names}, .missing_is_fine = true};
+  what.on_entry = [&](const Record& record) {
+    if (record.kind != Record::Kind::entry) return false;
+    Entry entry{std::string(record.view()), record.number[0], record.number[1], record.number[2] == 1, {}};
+    if (record.number[3] == 1) entry.sha256 = record.digest;
+    entries.push_back(std::move(entry));
+    return true;
+  };
+  auto ran = run(rclone_.list(directory, can_.sha256), what);
+  if (!ran) return pass(ran.error());
+  if (ran->listened && ran->listened->number[1] > 0)
+    context_->output.note(fmt::format("{} odd or surplus names on {} were left out", ran->listened->number[1], remote_->name), true);
+  return entries;
+}
+
+Result<> RemoteFiles::put(const std::string& from, const std::string& file, const std::string& to) {
+  auto ran = run(rclone_.copy_file(in_spool(file), to), {.doing = "send a file to", .spool = from});
+  return ran ? Result<>{} : pass(ran.error());
+}
+
+Result<std::pair<std::int64_t, Digest>> RemoteFiles::read_back(const std::string& file) {
+  auto ran = run(rclone_.cat(file), {.doing = "read a file back from", .listener = {"hash"}});
+  if (!ran) return pass(ran.error());
+  return std::pair(ran->listened->number[0], ran->listened->digest);
+}
+
+Result<> RemoteFiles::fetch(const std::string& file, int out_fd) {
+  auto ran = run(rclone_.cat(file), {.doing = "fetch a file from", .out_fd = out_fd});
+  return ran ? Result<>{} : pass(ran.error());
+}
+
+Result<Record> RemoteFiles::check_manifest(const std::string& file, const std::string& service, const std::string& archive,
+                                           const std::string& keys) {
+  auto trusted = memory_file(keys);
+  if (!trusted) return pass(trusted.error());
+  auto ran = run(rclone_.cat(file), {.doing = "read a manifest from", .listener = {"manifest", service, archive}, .listener_extra = {trusted->get()}});
+  if (!ran) return pass(ran.error());
+  return *ran->listened;
+}
+
+Result<> RemoteFiles::rename(const std::string& from, const std::string& to) {
+  auto ran = run(rclone_.move_file(from, to), {.doing = "rename a file on"});
+  return ran ? Result<>{} : pass(ran.error());
+}
+
+Result<> RemoteFiles::remove(const std::string& file) {
+  auto ran = run(rclone_.delete_file(file), {.doing = "delete a file on", .missing_is_fine = true});
+  return ran ? Result<>{} : pass(ran.error());
+}
+
+Result<> RemoteFiles::purge(const std::string& directory) {
+  auto ran = run(rclone_.purge(directory), {.doing = "delete old history on", .missing_is_fine = true});
+  return ran ? Result<>{} : pass(ran.error());
+}
+
+Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, bool dry_run) {
+  if (dry_run)
+    return run(rclone_.dry_run(mirror, relay::dry_run_flags, rclone_.layout().at(".backupctl-dry-run")),
+               {.doing = "compare the tree with", .tree_fd = tree_fd, .log_mode = {"dry-run"}});
+  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd});
+  if (!ran || can_.times) return ran;
+  auto refreshed = run(rclone_.refresh(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd});
+  if (!refreshed) return refreshed;
+  for (const std::size_t i : {1U, 2U}) ran->figures.number[i] += refreshed->figures.number[i];  // bytes, transfers
+  return ran;
+}
+
+}  // namespace backupctl::step

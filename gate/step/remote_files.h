@@ -1,0 +1,90 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/sha256.h"
+#include "gate/monitor/job.h"
+#include "gate/remote/capabilities.h"
+#include "gate/remote/rclone.h"
+#include "gate/step/context.h"
+#include "gate/step/worker.h"
+#include "gate/vault/vault.h"
+
+namespace backupctl::step {
+
+/// One name of a remote directory.
+struct Entry {
+  std::string name;
+  std::int64_t size = -1;       ///< bytes, -1 unknown
+  std::int64_t modified = 0;    ///< unix seconds, 0 unknown
+  bool directory = false;
+  std::optional<Digest> sha256;
+};
+
+/// What rclone said and did in one run.
+struct Ran {
+  Record figures;                    ///< the relay's result for rclone's log (progress.h or dry_run.h)
+  std::optional<Record> listened;    ///< the relay's result for rclone's standard output
+};
+
+/// One remote for the length of one step: its credential on loan from the vault, a worker uid, and the operations that a backup
+/// needs, each an rclone in the role "transfer" whose words only relays read. Paths are the layout's.
+class RemoteFiles {
+ public:
+  /// Copies the credential out. Error: Exit::bad_config, Exit::unavailable (lent to another step for too long), Exit::io_error.
+  static Result<RemoteFiles> open(Context& context, const policy::Remote& remote);
+
+  [[nodiscard]] const remote::Layout& layout() const { return rclone_.layout(); }
+  [[nodiscard]] const remote::Capabilities& can() const { return can_; }
+  [[nodiscard]] const policy::Remote& remote() const { return *remote_; }
+
+  /// What lies in a directory; nothing where there is none. At most 100,000 names (X5).
+  Result<std::vector<Entry>> list(const std::string& directory);
+  /// Sends a file of the spool folder `from`.
+  Result<> put(const std::string& from, const std::string& file, const std::string& to);
+  /// Reads a file back: its size and digest.
+  Result<std::pair<std::int64_t, Digest>> read_back(const std::string& file);
+  /// Reads a file into `out_fd`.
+  Result<> fetch(const std::string& file, int out_fd);
+  /// Checks a manifest against signature, service and archive name. @param keys  trusted public keys, PEM
+  Result<Record> check_manifest(const std::string& file, const std::string& service, const std::string& archive, const std::string& keys);
+  Result<> rename(const std::string& from, const std::string& to);
+  Result<> remove(const std::string& file);
+  Result<> purge(const std::string& directory);
+  /// A mirror, or with `dry_run` what it would do. @param tree_fd  the tree, shown as /source
+  Result<Ran> mirror(const remote::Mirror& mirror, int tree_fd, bool dry_run);
+
+  /// Carries a renewed credential back and ends the loan. A rotation that could not be saved is a failed run (D5).
+  Result<> close();
+
+ private:
+  /// What one run gets to see and where its output goes.
+  struct Run {
+    const char* doing = "";                    ///< for error sentences: "list", "send"
+    int tree_fd = -1;
+    std::string spool = {};                         ///< folder shown at /spool
+    std::vector<std::string> log_mode = {"progress"};
+    std::vector<std::string> listener = {};         ///< a relay mode for standard output; empty: none
+    int out_fd = -1;                           ///< standard output without a listener
+    std::vector<int> listener_extra = {};
+    monitor::Job::OnRecord on_entry = {};
+    bool missing_is_fine = false;              ///< "not found" is an empty answer
+  };
+  RemoteFiles(Context& context, const policy::Remote& remote, remote::Rclone rclone, Worker worker)
+      : context_(&context), remote_(&remote), rclone_(std::move(rclone)), worker_(std::move(worker)) {}
+  Result<Ran> run(const remote::Command& command, const Run& run);
+  Result<> furnish(const Run& run);
+
+  Context* context_;
+  const policy::Remote* remote_;
+  remote::Rclone rclone_;
+  remote::Capabilities can_ = remote::directory_capabilities;
+  Worker worker_;
+  std::optional<vault::Vault> vault_;
+  UniqueFd directory_;       ///< of a directory remote
+};
+
+}  // namespace backupctl::step

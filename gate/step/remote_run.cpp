@@ -1,0 +1,157 @@
+#include <algorithm>
+
+#include "common/io.h"
+#include "gate/remote/exit_status.h"
+#include "gate/remote/names.h"
+#include "gate/sandbox/helper.h"
+#include "gate/step/remote_files.h"
+
+namespace backupctl::step {
+namespace {
+
+/// What rclone, a dynamically linked Go program, finds of the host, where it exists: itself, its libraries (the one way in for
+/// executable code), names and certificates for TLS, and a null device, without which Go panics.
+struct HostFile {
+  const char* path;
+  bool executable = false;
+  bool device = false;
+};
+constexpr HostFile host_files[] = {
+    {remote::rclone_program, true},
+    {"/lib64/ld-linux-x86-64.so.2", true}, {"/lib/x86_64-linux-gnu/libc.so.6", true}, {"/lib/x86_64-linux-gnu/libresolv.so.2", true},
+    {"/lib/x86_64-linux-gnu/libpthread.so.0", true},
+    {"/lib/ld-linux-aarch64.so.1", true}, {"/lib/aarch64-linux-gnu/libc.so.6", true}, {"/lib/aarch64-linux-gnu/libresolv.so.2", true},
+    {"/lib/aarch64-linux-gnu/libpthread.so.0", true},
+    {"/etc/passwd"}, {"/etc/hosts"}, {"/etc/nsswitch.conf"}, {"/etc/resolv.conf"}, {"/etc/mime.types"},
+    {"/etc/ssl/certs/ca-certificates.crt"},  // never all of /etc/ssl: private/ is there
+    {"/dev/null", false, true},
+};
+
+constexpr std::size_t most_messages = 20;
+
+/// rclone's own messages, as the relay let them through; the last ones say what went wrong.
+std::string cause(const std::vector<std::string>& messages) { return messages.empty() ? "" : ": " + messages.back(); }
+
+}  // namespace
+
+Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& remote) {
+  if (auto program = open_trusted_program(remote::rclone_program); !program) return pass(program.error());
+  auto rclone = remote::Rclone::open(remote);
+  if (!rclone) return pass(rclone.error());
+  auto worker = Worker::hire(context, sandbox::RoleName::transfer);
+  if (!worker) return pass(worker.error());
+  RemoteFiles files(context, remote, std::move(*rclone), std::move(*worker));
+  if (!remote.directory.empty()) {
+    auto directory = open_trusted(remote.directory);
+    if (!directory) return pass(directory.error());
+    files.directory_ = std::move(*directory);
+    return files;
+  }
+  if (!files.rclone_.needs_config()) {
+    files.can_ = remote::azure_capabilities;
+    return files;
+  }
+  const auto give_up = monitor::Clock::now() + context.policy.gate.lock_wait;
+  const auto wait = [&]() -> Result<> {
+    if (monitor::Clock::now() > give_up)
+      return fail(Exit::unavailable, "another step has used the credential of {} all the time, so nothing was sent; try again later", remote.name);
+    auto waited = context.session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(200));
+    return waited ? Result<>{} : pass(waited.error());
+  };
+  auto vault = vault::Vault::copy_out({context.policy.gate.state_dir, context.policy.gate.rclone_config}, remote.name, files.worker_.uid(), wait);
+  if (!vault) return pass(vault.error());
+  for (const std::string& warning : vault->warnings()) context.output.note(warning, true);
+  files.can_ = remote::capabilities(vault->selection().types);
+  files.vault_ = std::move(*vault);
+  return files;
+}
+
+Result<> RemoteFiles::furnish(const Run& run) {
+  worker_.clear();
+  for (const HostFile& file : host_files)
+    if (auto shown = worker_.show_file(file.path, file.executable, file.device); !shown) return shown;
+  if (vault_)
+    if (auto shown = worker_.show_directory(vault_->directory(), sandbox::config_dir, true); !shown) return shown;
+  if (directory_)
+    if (auto shown = worker_.show_as_root(directory_.get(), remote_->directory, sandbox::target_dir, true); !shown) return shown;
+  if (run.tree_fd >= 0)
+    if (auto shown = worker_.show_tree(run.tree_fd, "the tree", sandbox::source_dir, false); !shown) return shown;
+  if (!run.spool.empty())
+    if (auto shown = worker_.show_directory(run.spool, sandbox::spool_dir, false); !shown) return shown;
+  return {};
+}
+
+Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
+  if (auto done = furnish(what); !done) return pass(done.error());
+  auto log = make_pipe();
+  auto data = make_pipe();
+  if (!log || !data) return fail(Exit::unavailable, "no pipe could be made to talk to rclone");
+  const bool listens = !what.listener.empty();
+  monitor::Spawn spawn;
+  spawn.cage = worker_.cage();
+  spawn.program = remote::rclone_program;
+  spawn.argv = command.argv;
+  spawn.env = command.env;
+  spawn.err = log->write.get();
+  spawn.out = listens ? data->write.get() : what.out_fd;
+
+  monitor::Job job(context_->session);
+  std::vector<Worker> relays;
+  relays.reserve(2);
+  const auto add_relay = [&](const std::vector<std::string>& mode, int in, const std::vector<int>& extra, monitor::Job::OnRecord on) -> Result<std::size_t> {
+    auto relay = Worker::hire(*context_, sandbox::RoleName::relay);
+    if (!relay) return pass(relay.error());
+    relays.push_back(std::move(*relay));
+    auto child = start_helper(relays.back(), "backupctl-relay", mode, in, -1, extra);
+    if (!child) return pass(child.error());
+    return job.add(std::move(*child), std::move(on));
+  };
+  std::vector<std::string> messages;
+  auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
+    if (record.kind != Record::Kind::note) return false;
+    if (messages.size() < most_messages) messages.emplace_back(record.view());
+    return true;
+  });
+  if (!figures) return pass(figures.error());
+  Result<std::size_t> listener = std::size_t{0};
+  if (listens) listener = add_relay(what.listener, data->read.get(), what.listener_extra, what.on_entry);
+  if (!listener) return pass(listener.error());
+  auto child = monitor::spawn(spawn);
+  if (!child) return pass(child.error());
+  const std::size_t transfer = job.add(std::move(*child));
+  for (Pipe* pipe : {&*log, &*data}) pipe->read.reset(), pipe->write.reset();
+  std::optional<Error> vault_fault;
+  if (vault_)
+    job.watch(vault_->watch_fd(), [&] {
+      if (const auto carried = vault_->on_change(); !carried && !vault_fault) vault_fault = carried.error();
+      return true;
+    });
+  const Result<> ended = job.run();
+  if (vault_fault) return pass(*vault_fault);
+
+  const int status = job.ending(transfer).status;
+  const auto& log_result = job.ending(*figures).result;
+  const remote::Meaning meaning = remote::meaning(status);
+  const bool missing = meaning.not_found || (log_result && what.log_mode[0] == "progress" && log_result->number[5] == 1);
+  if (status != 0 && missing && what.missing_is_fine) return Ran{log_result.value_or(Record{}), std::nullopt};
+  if (status > 0) {
+    const remote::Hint* hint = nullptr;
+    for (const std::string& message : messages)
+      if (hint == nullptr) hint = remote::hint(message);
+    if (!ended && ended.error().exit != Exit::bad_data && ended.error().exit != Exit::bug) return pass(ended.error());
+    return fail(hint != nullptr ? hint->exit : meaning.exit, "cannot {} the remote {}: rclone {}{}", what.doing, remote_->name,
+                hint != nullptr ? hint->words : meaning.words, cause(messages));
+  }
+  if (!ended) return pass(ended.error());
+  if (!log_result || (listens && !job.ending(*listener).result)) return fail(Exit::bug, "a relay ended without a result");
+  // rclone 1.60 ends well although it logged an error (an unwritable configuration): what it says is shown.
+  for (const std::string& message : messages) context_->output.note(message, true);
+  return Ran{*log_result, listens ? job.ending(*listener).result : std::nullopt};
+}
+
+Result<> RemoteFiles::close() {
+  if (!vault_) return {};
+  return vault_->finish();
+}
+
+}  // namespace backupctl::step

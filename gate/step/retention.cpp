@@ -1,0 +1,108 @@
+#include "gate/step/retention.h"
+
+#include <algorithm>
+
+#include "gate/journal/journal.h"
+#include "gate/state/history.h"
+#include "gate/step/commit.h"
+#include "policy/retention.h"
+
+namespace backupctl::step {
+namespace {
+
+bool has(const std::vector<Entry>& entries, const std::string& name) {
+  return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
+}
+
+/// Rule 3: archives whose manifest is present, signed by a trusted key, complete, and matches. All others are reported.
+Result<std::vector<std::string>> candidates(Context& context, RemoteFiles& remote, const std::string& service,
+                                            const std::vector<Entry>& entries, const std::string& keys) {
+  std::vector<std::string> found;
+  for (const Entry& entry : entries) {
+    const auto name = policy::parse_archive_name(entry.name);
+    if (entry.directory || !name || name->service != service) continue;
+    const std::string manifest = entry.name + std::string(manifest_ending);
+    if (!has(entries, manifest)) {
+      context.output.note(fmt::format("{} has no manifest: it is neither counted nor deleted", entry.name), true);
+      continue;
+    }
+    const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, entry.name, keys);
+    if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
+    if (checked && checked->number[2] == 1 && checked->number[0] == entry.size) {
+      found.push_back(entry.name);
+      continue;
+    }
+    context.output.note(fmt::format("{} does not fit its manifest ({}): it is neither counted nor deleted", entry.name,
+                                    checked ? "size or status" : checked.error().sentence), true);
+  }
+  return found;
+}
+
+/// Manifest first: from then on what is left of the archive is no backup (D1).
+Result<> remove_archive(RemoteFiles& remote, const std::string& service, const std::string& archive) {
+  for (const std::string_view ending : {manifest_ending, std::string_view(), checksum_ending})
+    if (auto removed = remote.remove(remote.layout().archive(service, archive + std::string(ending))); !removed) return removed;
+  return {};
+}
+
+/// What earlier runs of ours left unfinished: uploads that were never verified, and incomplete archives, now that a complete one
+/// is there.
+Result<> sweep(Context& context, RemoteFiles& remote, const std::string& service, const std::vector<Entry>& entries) {
+  for (const Entry& entry : entries) {
+    for (const std::string_view ending : {partial_ending, incomplete_ending}) {
+      const std::size_t at = entry.name.rfind(ending);
+      if (entry.directory || at == std::string::npos || at + ending.size() != entry.name.size()) continue;
+      const auto name = policy::parse_archive_name(std::string_view(entry.name).substr(0, at));
+      // "….tar.gz.incomplete.partial" is one of ours as well.
+      const auto inner = policy::parse_archive_name(std::string_view(entry.name).substr(0, std::min(at, entry.name.find(incomplete_ending))));
+      if ((!name || name->service != service) && (!inner || inner->service != service)) continue;
+      context.output.step(fmt::format("removing the unfinished {}", entry.name));
+      if (auto removed = remove_archive(remote, service, entry.name); !removed) return removed;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> note_committed(Context& context, const policy::Service& service, CivilDate date) {
+  auto history = state::read_history(context.state, service.name);
+  if (!history) return pass(history.error());
+  if (history->newest_committed && *history->newest_committed >= date) return {};
+  history->newest_committed = date;
+  return state::write_history(context.state, service.name, *history);
+}
+
+Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::Plan& plan, CivilDate today, const std::string& keys) {
+  const policy::Service& service = *plan.service;
+  auto history = state::read_history(context.state, service.name);
+  if (!history) return pass(history.error());
+  auto entries = remote.list(remote.layout().archives(service.name));
+  if (!entries) return pass(entries.error());
+  if (auto swept = sweep(context, remote, service.name, *entries); !swept) return pass(swept.error());
+  auto names = candidates(context, remote, service.name, *entries, keys);
+  if (!names) return pass(names.error());
+  const auto verdicts = policy::retain(*names, {.today = today, .keep = plan.keep, .keep_last = plan.keep_last, .service = service.name,
+                                                .newest_committed = history->newest_committed});
+  if (!verdicts) return pass(verdicts.error());
+  for (std::size_t i = 0; i < names->size(); ++i)
+    if ((*verdicts)[i].warn) context.output.note(fmt::format("{}: {}", (*names)[i], (*verdicts)[i].reason), true);
+  if (history->deleted_on != today) history->deleted_on = today, history->deleted = 0;
+  const std::uint32_t room = service.retention.max_delete - std::min(service.retention.max_delete, history->deleted);
+  std::int64_t deleted = 0;
+  for (const std::size_t i : policy::deletions(*verdicts, room)) {
+    const std::string& name = (*names)[i];
+    // Counted and journalled before it is done (X9): a crash may count one too many, never one too few.
+    ++history->deleted;
+    if (auto counted = state::write_history(context.state, service.name, *history); !counted) return pass(counted.error());
+    const auto said = journal::append(context.state, {"delete", {{"service", service.name}, {"remote", remote.remote().name}, {"archive", name}, {"reason", (*verdicts)[i].reason}}},
+                                      journal::Durability::now);
+    if (!said) return pass(said.error());
+    context.output.step(fmt::format("deleting {} from {}: {}", name, remote.remote().name, (*verdicts)[i].reason));
+    if (auto removed = remove_archive(remote, service.name, name); !removed) return pass(removed.error());
+    ++deleted;
+  }
+  return deleted;
+}
+
+}  // namespace backupctl::step

@@ -1,0 +1,119 @@
+#include <sys/file.h>
+#include <time.h>
+
+#include <fcntl.h>
+
+#include "common/escape.h"
+#include "common/io.h"
+#include "gate/lease/store.h"
+#include "gate/sandbox/cage.h"
+#include "gate/sandbox/mount.h"
+#include "gate/step/runner.h"
+#include "gate/step/step.h"
+
+namespace backupctl::step {
+namespace {
+
+/// A shared lock is asked for and given back at once: it tells, and keeps nobody from working for longer than a moment.
+bool is_locked(const state::StateDir& state, const std::string& name) {
+  UniqueFd fd = open_beneath(state.fd(), "locks/" + name, O_RDONLY);
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+/// One row of the status: what is known of a service or target without asking anybody.
+struct Row {
+  std::string name = {};
+  std::string kind = {};        ///< "service", "extra target"
+  std::string state = {};       ///< "stopped under a lease", "not stopped by the gate", …
+  std::int64_t left = -1;  ///< seconds until the lease's deadline, -1 without
+  bool busy = false;
+};
+
+std::int64_t seconds_left(const lease::Lease& lease) {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::max<std::int64_t>(0, lease.deadline / 1'000'000'000 - now.tv_sec);
+}
+
+Row service_row(Context& context, const policy::Service& service) {
+  Row row{.name = service.name, .kind = "service"};
+  row.busy = is_locked(context.state, "service-" + service.name);
+  const auto lease = lease::read(context.state.fd(), service.name);
+  if (!lease) row.state = "its lease is damaged";
+  else if (lease->has_value()) row.state = "stopped under a lease", row.left = seconds_left(**lease);
+  else row.state = service.controller.empty() ? "never stopped by the gate" : "not stopped by the gate";
+  return row;
+}
+
+/// Asks the controller; done for one named service only, since managers take their time.
+Result<std::string> controller_words(Context& context, const policy::Service& service, bool leased) {
+  const auto found = context.policy.controllers.find(service.controller);
+  if (found == context.policy.controllers.end() || !service::is_built(found->second.kind)) return std::string();
+  auto state = service::query(found->second, service.name, controller_runner(context.session),
+                              leased ? std::optional(false) : std::nullopt);
+  if (!state) return pass(state.error());
+  std::string words;
+  const auto add = [&words](const service::Names& names, std::string_view what) {
+    for (const std::string& name : names) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", name, what);
+  };
+  add(state->running, state->known ? "running" : "running as far as is known");
+  add(state->stopped, "stopped");
+  add(state->other, "");
+  add(state->missing, "missing");
+  return words;
+}
+
+void print(Context& context, const Row& row, const std::string& controller) {
+  if (context.output.json()) {
+    context.output.json_line(fmt::format(
+        R"({{"schema":1,"type":"status","name":{},"kind":"{}","state":{},"busy":{},"lease_seconds_left":{},"controller":{}}})",
+        json_string(row.name), row.kind, json_string(row.state), row.busy, row.left < 0 ? "null" : std::to_string(row.left),
+        controller.empty() ? "null" : json_string(controller)));
+    return;
+  }
+  std::string line = fmt::format("{}: {}", row.name, row.state);
+  if (row.left >= 0) line += fmt::format(", {} s left until the host starts it", row.left);
+  if (row.busy) line += ", a step is running";
+  if (!controller.empty()) line += "; " + controller;
+  context.output.text(line);
+}
+
+/// Which layers protect this host's children, and where one is missing (architecture.md: nothing falls back silently).
+void print_protections(Context& context) {
+  const sandbox::Protections have = sandbox::protections();
+  std::string unmapped;
+  for (const auto& [name, service] : context.policy.services) {
+    if (service.source != policy::SourceKind::tree) continue;
+    UniqueFd tree = open_no_symlinks(service.path, O_PATH | O_DIRECTORY);
+    if (tree && !sandbox::can_idmap(tree.get())) unmapped += (unmapped.empty() ? "" : ", ") + name;
+  }
+  if (context.output.json()) {
+    context.output.json_line(fmt::format(
+        R"({{"schema":1,"type":"protections","landlock_abi":{},"seccomp":{},"user_namespaces":{},"trees_without_idmapping":{}}})",
+        have.landlock_abi, have.seccomp, have.user_namespaces, json_string(unmapped)));
+    return;
+  }
+  context.output.text(fmt::format("protections: private root, own uids, syscall filter {}, Landlock {}, idmapped trees {}",
+                                  have.seccomp ? "yes" : "NO", have.landlock_abi > 0 ? fmt::format("ABI {}", have.landlock_abi) : "NO",
+                                  !have.user_namespaces ? "NO" : unmapped.empty() ? "yes" : "not for " + unmapped + " (their file system cannot)"));
+}
+
+}  // namespace
+
+Result<Report> status(Context& context, const policy::Plan& plan) {
+  for (const auto& [name, service] : context.policy.services) {
+    if (plan.service != nullptr ? plan.service != &service : plan.target != nullptr || !policy::may_use(plan.client, name)) continue;
+    const Row row = service_row(context, service);
+    auto words = plan.service != nullptr ? controller_words(context, service, row.left >= 0) : std::string();
+    if (!words) context.output.note(words.error().sentence, true);
+    print(context, row, words.value_or(""));
+  }
+  for (const auto& [name, target] : context.policy.extra_targets) {
+    if (plan.target != nullptr ? plan.target != &target : plan.service != nullptr || !policy::may_use(plan.client, name)) continue;
+    print(context, {.name = name, .kind = "extra target", .state = "mirrored on request", .busy = is_locked(context.state, "target-" + name)}, "");
+  }
+  print_protections(context);
+  return Report{};
+}
+
+}  // namespace backupctl::step

@@ -1,0 +1,117 @@
+#include <time.h>
+
+#include "common/civil_date.h"
+#include "gate/sandbox/helper.h"
+#include "gate/step/at_rest.h"
+#include "gate/step/remote_files.h"
+#include "gate/step/step.h"
+#include "gate/step/tree.h"
+
+namespace backupctl::step {
+namespace {
+
+/// What --sync and --sync-extra have in common.
+struct Subject {
+  std::string name, path;
+  const std::vector<std::string>& exclude;
+  const policy::Guard& guard;
+  bool extra;
+  bool hot;
+
+  [[nodiscard]] std::string mirror(const remote::Layout& layout) const { return extra ? layout.extra(name) : layout.data(name); }
+  [[nodiscard]] std::string history(const remote::Layout& layout, std::string_view date) const {
+    return extra ? layout.extra_history(name, date) : layout.history(name, date);
+  }
+};
+
+Subject subject_of(const policy::Plan& plan) {
+  if (plan.target != nullptr) return {plan.target->name, plan.target->path, plan.target->exclude, plan.target->guard, true, true};
+  const policy::Service& service = *plan.service;
+  return {service.name, service.path, service.exclude, service.guard, false, service.consistency == policy::Consistency::hot};
+}
+
+bool above(const policy::Limit& limit, std::int64_t count, std::int64_t all) {
+  const auto value = static_cast<std::int64_t>(limit.value);
+  return limit.percent ? count * 100 > value * all : count > value;
+}
+
+/// Overwriting this many files is an ordinary night, whatever share of a small mirror they are: a service that is one database
+/// with its journal would be stopped every time. Deletions count from the first.
+constexpr std::int64_t few_files = 10;
+
+/// D3: a run that would delete or overwrite more than the policy allows stops before it has changed anything.
+Result<> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, int tree) {
+  auto counted = remote.mirror(mirror, tree, true);
+  if (!counted) return pass(counted.error());
+  const auto [deleted, replaced, all] = std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
+  const std::int64_t counted_replaced = replaced > few_files ? replaced : 0;
+  if (!above(subject.guard.max_delete_files, deleted + counted_replaced, all)) return {};
+  return fail(Exit::bad_data, "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the policy allows "
+              "(guard.max_delete_files): nothing was changed; if it is meant, raise the limit for one run",
+              subject.name, remote.remote().name, all, deleted, replaced);
+}
+
+/// Days of the history that are older than the policy keeps.
+Result<> prune_history(Context& context, RemoteFiles& remote, const Subject& subject, CivilDate today) {
+  const auto days = std::chrono::duration_cast<std::chrono::days>(subject.guard.mirror_history);
+  if (days.count() == 0) return {};
+  auto entries = remote.list(subject.history(remote.layout(), ""));
+  if (!entries) return pass(entries.error());
+  for (const Entry& entry : *entries) {
+    const auto date = parse_date(entry.name);
+    if (!entry.directory || !date || std::chrono::sys_days(*date) + days >= std::chrono::sys_days(today)) continue;
+    context.output.step(fmt::format("deleting what was replaced on {} from {}", entry.name, remote.remote().name));
+    if (auto purged = remote.purge(subject.history(remote.layout(), entry.name)); !purged) return purged;
+  }
+  return {};
+}
+
+/// One remote: guard, mirror, history.
+Result<Record> sync_to(Context& context, const policy::Remote& remote, const Subject& subject, int tree, CivilDate today) {
+  auto files = RemoteFiles::open(context, remote);
+  if (!files) return pass(files.error());
+  remote::Mirror mirror{.from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = subject.exclude, .hot = subject.hot};
+  if (remote.history && subject.guard.mirror_history.count() > 0) mirror.history = subject.history(files->layout(), format_date(today));
+  context.output.step(fmt::format("comparing the tree with {}", remote.name));
+  if (auto allowed = guard(*files, subject, mirror, tree); !allowed) return pass(allowed.error());
+  context.output.step(fmt::format("mirroring to {}", remote.name));
+  auto ran = files->mirror(mirror, tree, false);
+  if (!ran) return pass(ran.error());
+  if (ran->figures.number[0] > 0)
+    return fail(Exit::io_error, "{} files could not be mirrored to {}, so the mirror is incomplete; what is there is kept", ran->figures.number[0], remote.name);
+  if (auto pruned = prune_history(context, *files, subject, today); !pruned) return pass(pruned.error());
+  if (auto closed = files->close(); !closed) return pass(closed.error());
+  return ran->figures;
+}
+
+}  // namespace
+
+Result<Report> sync(Context& context, const policy::Plan& plan) {
+  const Subject subject = subject_of(plan);
+  const auto today = date_in_zone(::time(nullptr), context.policy.gate.timezone);
+  auto tree = open_tree_root(subject.path);
+  if (!tree) return pass(tree.error());
+  AtRest rest;
+  if (plan.service != nullptr) {
+    auto checked = AtRest::check(context, *plan.service);
+    if (!checked) return pass(checked.error());
+    rest = *checked;
+  }
+  std::int64_t bytes = 0;
+  std::int64_t sent = 0;
+  std::int64_t deleted = 0;
+  for (const policy::Remote* remote : plan.remotes) {
+    auto figures = sync_to(context, *remote, subject, tree->get(), *today);
+    if (!figures) return pass(figures.error());
+    bytes += figures->number[1];
+    sent += figures->number[2];
+    deleted += figures->number[4];
+  }
+  if (auto still = rest.still(context); !still) return pass(still.error());
+  if (const auto mounts = mounts_beneath(subject.path); !mounts.empty())
+    return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude it",
+                mounts.front());
+  return Report{"mirrored", {monitor::number_field("files", sent), monitor::bytes_field("bytes", bytes), monitor::number_field("deleted", deleted)}};
+}
+
+}  // namespace backupctl::step

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "common/unique_fd.h"
+
+namespace backupctl::step {
+
+/// The root of a service's or target's tree, opened without following any link (X5).
+/// Errors: Exit::bad_config, it does not exist or is no directory; Exit::bad_data, it is empty (D3: an unmounted disk or a
+/// vanished source must not empty a mirror or make an empty archive).
+Result<UniqueFd> open_tree_root(const std::string& path);
+
+/// Mount points beneath the tree, from /proc/self/mountinfo (proc(5)): they are not part of what is read, since the private
+/// mount of a tree is not recursive, so a backup without them must say so (D2).
+std::vector<std::string> mounts_beneath(const std::string& path);
+
+}  // namespace backupctl::step
