@@ -68,10 +68,10 @@ Result<UniqueFd> open_stream(Stream& stream, Relay* to) {
   return std::move(pipe->write);
 }
 
+/// The child's wait status when it has ended.
 std::optional<int> reap(pid_t pid) {
   int status = 0;
-  if (::waitpid(pid, &status, WNOHANG) != pid) return std::nullopt;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return ::waitpid(pid, &status, WNOHANG) == pid ? std::optional(status) : std::nullopt;
 }
 
 /// Waits for the child's end, asking it to end at the deadline or when we are asked to, and making it end a little later.
@@ -97,7 +97,9 @@ Ending watch_over(pid_t pid, std::array<Stream, 2>& streams, Signals& signals, W
     for (auto& stream : streams) stream.drain();
     if (const auto status = reap(pid)) {
       for (auto& stream : streams) stream.drain();
-      ending.status = ending.why == Ending::Why::interrupted ? 128 + signals.ending() : *status;
+      ending.status = WIFEXITED(*status) ? WEXITSTATUS(*status) : 128 + WTERMSIG(*status);
+      if (ending.why == Ending::Why::interrupted) ending.status = 128 + signals.ending();
+      if (ending.why == Ending::Why::by_itself && WIFSIGNALED(*status)) ending.why = Ending::Why::killed;
       return ending;
     }
   }

@@ -19,9 +19,9 @@ struct Program {
 
 /// How a child ended.
 struct Ending {
-  enum class Why { by_itself, interrupted, timed_out };
+  enum class Why { by_itself, killed, interrupted, timed_out };
   Why why = Why::by_itself;
-  int status = 0;  ///< by_itself: the exit code, or 128 + the signal it died of; interrupted: 128 + the signal we got
+  int status = 0;  ///< by_itself: the exit code; interrupted: 128 + the signal we got; else 128 + the one it died of
 };
 
 /// How to run it.

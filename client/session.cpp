@@ -41,14 +41,14 @@ StepEnd Session::send(const Request& request, const std::string& label, bool fin
       say(fmt::format("{}{} was given up after {} s without an end: the host ends the step by itself, check with --status",
                       prefix, info(request.verb).word, watch.deadline.count()));
       return {to_status(Exit::timed_out)};
+    case Ending::Why::killed:
+      say(fmt::format("{}ssh was killed by signal {}, so it is unknown what the host did: check with --status", prefix,
+                      ending->status - 128));
+      return {to_status(Exit::unavailable), true};
     case Ending::Why::by_itself:
       break;
   }
-  if (ending->status < 128) return {ending->status};
-  if (ending->status != ssh_failed) {
-    say(fmt::format("{}ssh ended with {}, so it is unknown what the host did: check with --status", prefix, ending->status));
-    return {to_status(Exit::unavailable), true};
-  }
+  if (ending->status != ssh_failed) return {ending->status};
   say(prefix + explain_ssh_failure(err.tail(), host_));
   return {to_status(Exit::unavailable), true};
 }

@@ -49,7 +49,7 @@ backupctl --sync-extra www --remote onedrive:/OdroidBackup --timeout 3600
 EOF
 check_same "the five compatible requests, byte for byte" "$ROOT/want" "$SENT"
 
-for code in 0 1 64 65 69 70 74 75 77 78 124; do
+for code in 0 1 64 65 69 70 74 75 77 78 124 137; do
   echo "exit $code" | answer
   check_exit $code "exit code $code is passed on" client --status vaultwarden
 done

@@ -24,7 +24,9 @@ TEST_CASE("exit codes and bytes come through as they are") {
   CHECK(ran.out == std::string_view("a\0b\xff", 4));
   CHECK(ran.err == "half a line");
   CHECK(shell("head -c 1000000 /dev/zero").out == std::string(1'000'000, '\0'));
-  CHECK(shell("kill -9 $$").ending.status == 128 + SIGKILL);
+  const Ran killed = shell("kill -9 $$");
+  CHECK(killed.ending.why == Ending::Why::killed);
+  CHECK(killed.ending.status == 128 + SIGKILL);
 }
 
 TEST_CASE("prefixes") {
