@@ -70,8 +70,10 @@ Meaning meaning(int status) {
 
 const Hint* hint(std::string_view message) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == static_cast<unsigned char>(b); };
-  const auto* const found =
-      std::ranges::find_if(hints, [&](const Hint& one) { return !std::ranges::search(message, one.part, same).empty(); });
+  // std::search: clang 14 does not compile libstdc++ 12's ranges::search.
+  const auto* const found = std::ranges::find_if(hints, [&](const Hint& one) {
+    return std::search(message.begin(), message.end(), one.part.begin(), one.part.end(), same) != message.end();
+  });
   return found == std::end(hints) ? nullptr : found;
 }
 

@@ -74,11 +74,11 @@ TEST_CASE("X7: what would run a program, read a file or leave the list is refuse
       {"type = s3\n\"env_auth\" = true", "no key (line 3)"},
       {"nothing = 1", "has no type"},
   };
-  for (const auto& [body, part] : hostile) {
-    CAPTURE(body);
-    const std::string sentence = refused("[r]\n" + body + "\n");
+  for (const auto& one : hostile) {
+    CAPTURE(one.first);
+    const std::string sentence = refused("[r]\n" + one.first + "\n");
     CAPTURE(sentence);
-    CHECK(has(sentence, part));
+    CHECK(has(sentence, one.second));
   }
   CHECK(has(refused("[x]\ntype = s3\n"), "no section [r]"));
 }
