@@ -33,18 +33,18 @@ Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
 }
 
 Result<> RemoteFiles::put(const std::string& from, const std::string& file, const std::string& to) {
-  auto ran = run(rclone_.copy_file(in_spool(file), to), {.doing = "send a file to", .spool = from});
+  auto ran = run(rclone_.copy_file(in_spool(file), to), {.doing = "send a file to", .spool = from, .shows_progress = true});
   return ran ? Result<>{} : pass(ran.error());
 }
 
 Result<std::pair<std::int64_t, Digest>> RemoteFiles::read_back(const std::string& file) {
-  auto ran = run(rclone_.cat(file), {.doing = "read a file back from", .listener = {"hash"}});
+  auto ran = run(rclone_.cat(file), {.doing = "read a file back from", .listener = {"hash"}, .shows_progress = true});
   if (!ran) return pass(ran.error());
   return std::pair(ran->listened->number[0], ran->listened->digest);
 }
 
-Result<> RemoteFiles::fetch(const std::string& file, int out_fd) {
-  auto ran = run(rclone_.cat(file), {.doing = "fetch a file from", .out_fd = out_fd});
+Result<> RemoteFiles::fetch(const std::string& file, int out_fd, std::int64_t size) {
+  auto ran = run(rclone_.cat(file), {.doing = "fetch a file from", .out_fd = out_fd, .out_size = size, .shows_progress = true});
   return ran ? Result<>{} : pass(ran.error());
 }
 
@@ -76,9 +76,9 @@ Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, bool 
   if (dry_run)
     return run(rclone_.dry_run(mirror, relay::dry_run_flags, rclone_.layout().at(".backupctl-dry-run")),
                {.doing = "compare the tree with", .tree_fd = tree_fd, .log_mode = {"dry-run"}});
-  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd});
+  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
   if (!ran || can_.times) return ran;
-  auto refreshed = run(rclone_.refresh(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd});
+  auto refreshed = run(rclone_.refresh(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
   if (!refreshed) return refreshed;
   for (const std::size_t i : {1U, 2U}) ran->figures.number[i] += refreshed->figures.number[i];  // bytes, transfers
   return ran;

@@ -47,8 +47,8 @@ class RemoteFiles {
   Result<> put(const std::string& from, const std::string& file, const std::string& to);
   /// Reads a file back: its size and digest.
   Result<std::pair<std::int64_t, Digest>> read_back(const std::string& file);
-  /// Reads a file into `out_fd`.
-  Result<> fetch(const std::string& file, int out_fd);
+  /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.
+  Result<> fetch(const std::string& file, int out_fd, std::int64_t size);
   /// Checks a manifest against signature, service and archive name. @param keys  trusted public keys, PEM
   Result<Record> check_manifest(const std::string& file, const std::string& service, const std::string& archive, const std::string& keys);
   Result<> rename(const std::string& from, const std::string& to);
@@ -68,7 +68,9 @@ class RemoteFiles {
     std::string spool = {};                         ///< folder shown at /spool
     std::vector<std::string> log_mode = {"progress"};
     std::vector<std::string> listener = {};         ///< a relay mode for standard output; empty: none
-    int out_fd = -1;                           ///< standard output without a listener
+    int out_fd = -1;                           ///< without a listener: where standard output is copied to
+    std::int64_t out_size = 0;                 ///< exactly so many bytes
+    bool shows_progress = false;               ///< it moves data; a listing is not worth a line
     std::vector<int> listener_extra = {};
     monitor::Job::OnRecord on_entry = {};
     bool missing_is_fine = false;              ///< "not found" is an empty answer

@@ -1,4 +1,9 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 
 #include "common/io.h"
 #include "gate/remote/exit_status.h"
@@ -28,6 +33,33 @@ constexpr HostFile host_files[] = {
 };
 
 constexpr std::size_t most_messages = 20;
+
+/// Copies rclone's standard output to a file, up to a size, and not a byte more.
+struct BoundedCopy {
+  int from;
+  int to;
+  std::int64_t left;
+  bool surplus = false;
+  int fault = 0;   ///< errno of a failed write
+
+  /// What is there now. @return false at the end; the pipe is closed then, so that a surplus or a full disk ends the sender.
+  bool some(UniqueFd& pipe) {
+    std::array<char, 65536> buffer;
+    for (;;) {
+      const ssize_t n = ::read(from, buffer.data(), buffer.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EAGAIN) return true;
+      if (n > left) surplus = true;
+      if (n > 0 && !surplus && !write_all(to, {buffer.data(), static_cast<std::size_t>(n)})) fault = errno;
+      if (n <= 0 || surplus || fault != 0) {
+        pipe.reset();
+        return false;
+      }
+      left -= n;
+    }
+  }
+  [[nodiscard]] bool complete() const { return left == 0 && !surplus && fault == 0; }
+};
 
 /// rclone's own messages, as the relay let them through; the last ones say what went wrong.
 std::string cause(const std::vector<std::string>& messages) { return messages.empty() ? "" : ": " + messages.back(); }
@@ -93,7 +125,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   spawn.argv = command.argv;
   spawn.env = command.env;
   spawn.err = log->write.get();
-  spawn.out = listens ? data->write.get() : what.out_fd;
+  spawn.out = listens || what.out_fd >= 0 ? data->write.get() : -1;
 
   monitor::Job job(context_->session);
   std::vector<Worker> relays;
@@ -108,6 +140,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   };
   std::vector<std::string> messages;
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
+    if (record.kind == Record::Kind::progress) return !what.shows_progress;
     if (record.kind != Record::Kind::note) return false;
     if (messages.size() < most_messages) messages.emplace_back(record.view());
     return true;
@@ -119,7 +152,15 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   auto child = monitor::spawn(spawn);
   if (!child) return pass(child.error());
   const std::size_t transfer = job.add(std::move(*child));
-  for (Pipe* pipe : {&*log, &*data}) pipe->read.reset(), pipe->write.reset();
+  log->read.reset();
+  log->write.reset();
+  data->write.reset();
+  if (what.out_fd < 0) data->read.reset();
+  BoundedCopy copy{data->read.get(), what.out_fd, what.out_size};
+  if (what.out_fd >= 0) {
+    ::fcntl(copy.from, F_SETFL, O_NONBLOCK);
+    job.watch(copy.from, [&] { return copy.some(data->read); });
+  }
   std::optional<Error> vault_fault;
   if (vault_)
     job.watch(vault_->watch_fd(), [&] {
@@ -134,6 +175,9 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   const remote::Meaning meaning = remote::meaning(status);
   const bool missing = meaning.not_found || (log_result && what.log_mode[0] == "progress" && log_result->number[5] == 1);
   if (status != 0 && missing && what.missing_is_fine) return Ran{log_result.value_or(Record{}), std::nullopt};
+  if (copy.surplus || copy.fault != 0 || (status == 0 && what.out_fd >= 0 && !copy.complete()))
+    return fail(copy.fault != 0 ? Exit::io_error : Exit::bad_data, "what {} sent has not the {} bytes it should have{}", remote_->name, what.out_size,
+                copy.fault != 0 ? ", or could not be stored: " + errno_text(copy.fault) : "");
   if (status > 0) {
     const remote::Hint* hint = nullptr;
     for (const std::string& message : messages)

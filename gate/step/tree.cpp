@@ -17,7 +17,9 @@ struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }
 };
 
-bool is_empty(int fd) {
+}  // namespace
+
+bool is_empty_directory(int fd) {
   const std::unique_ptr<DIR, CloseDir> dir(::fdopendir(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   std::size_t names = 0;
   while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
@@ -26,6 +28,8 @@ bool is_empty(int fd) {
   }
   return names == 0;
 }
+
+namespace {
 
 /// mountinfo writes blanks and backslashes of a path as \ooo.
 std::string unescape(const std::string& text) {
@@ -46,7 +50,7 @@ std::string unescape(const std::string& text) {
 Result<UniqueFd> open_tree_root(const std::string& path) {
   UniqueFd fd = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
   if (!fd) return fail_errno(Exit::bad_config, errno, "cannot open the tree {}, so nothing was read and the copies stay as they are", path);
-  if (is_empty(fd.get()))
+  if (is_empty_directory(fd.get()))
     return fail(Exit::bad_data, "the tree {} is empty, which looks like a disk that is not mounted: nothing was sent and the copies stay as they are", path);
   return fd;
 }

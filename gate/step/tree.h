@@ -13,6 +13,9 @@ namespace backupctl::step {
 /// vanished source must not empty a mirror or make an empty archive).
 Result<UniqueFd> open_tree_root(const std::string& path);
 
+/// Whether the opened directory holds nothing (a file system's own lost+found aside).
+bool is_empty_directory(int fd);
+
 /// Mount points beneath the tree, from /proc/self/mountinfo (proc(5)): they are not part of what is read, since the private
 /// mount of a tree is not recursive, so a backup without them must say so (D2).
 std::vector<std::string> mounts_beneath(const std::string& path);
