@@ -37,6 +37,8 @@ TEST_CASE("D3: what a sync would do, as rclone 1.60.1 says it (mirror of 6: one 
 TEST_CASE("D3: where lines and statistics differ, the greater number counts") {
   CHECK(numbers(relay_run({"dry-run"}, skipped("delete", "a") + skipped("delete", "b") + stats(0, 1, 0, 0)).last()) ==
         Numbers{2, 0, 2, 0, 0});
+  CHECK(numbers(relay_run({"dry-run"}, skipped("move", "a") + skipped("copy", "a") + stats(1, 0, 0, 0)).last()) ==
+        Numbers{0, 1, 1, 0, 0});
   CHECK(numbers(relay_run({"dry-run"}, stats(10, 3, 2, 4)).last()) == Numbers{3, 2, 8, 2, 0});
   CHECK(numbers(relay_run({"dry-run"}, R"({"level":"error","msg":"x"})"
                                        "\n" +

@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "gate/relay/line_reader.h"
 #include "relay_harness.h"
@@ -46,4 +48,30 @@ TEST_CASE("what cannot be read is an error") {
   LineReader reader(-1, 100);
   LineReader::Line line;
   CHECK(reader.next(line).error().exit == backupctl::Exit::io_error);
+}
+
+TEST_CASE("X5: a line without end costs bounded memory") {
+  auto pipe = backupctl::make_pipe();
+  REQUIRE(pipe);
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    const std::string piece(1 << 20, 'x');
+    for (int i = 0; i < 128; ++i)
+      if (!backupctl::write_all(pipe->write.get(), piece)) break;
+    ::_exit(0);
+  }
+  pipe->write.reset();
+  const auto peak = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;  // KiB
+  };
+  const long before = peak();
+  LineReader reader(pipe->read.get(), 65536);
+  LineReader::Line line;
+  REQUIRE(reader.next(line) == true);
+  CHECK(line.cut);
+  CHECK(line.text.size() == 65536);
+  CHECK(peak() - before < 16384);
+  ::waitpid(writer, nullptr, 0);
 }
