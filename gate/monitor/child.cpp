@@ -15,7 +15,6 @@
 #include <csignal>
 
 #include "common/io.h"
-#include "common/record.h"
 #include "gate/sandbox/helper.h"
 
 namespace backupctl::monitor {
@@ -73,29 +72,20 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return result;
 }
 
-[[noreturn]] void give_up(const Error& error) {
-  Record record;
-  record.kind = Record::Kind::failed;
-  record.number[0] = to_status(error.exit);
-  record.set_text(error.sentence);
-  send_record(sandbox::report_fd, record);
-  ::_exit(to_status(error.exit));
-}
-
 [[noreturn]] void become(const Spawn& what, const Layout& layout) {
   const sandbox::Role& row = sandbox::role(what.cage.role);
   reset_inherited();
   if (!arrange(layout.wanted)) ::_exit(to_status(Exit::bug));
   std::vector<std::string> argv = what.argv;
   if (row.confined && row.runs_program) {
-    if (auto entered = sandbox::enter(layout.cage); !entered) give_up(entered.error());
+    if (auto entered = sandbox::enter(layout.cage); !entered) sandbox::give_up(entered.error());
   } else if (row.confined) {
     argv.insert(argv.begin() + 1, sandbox::encode(layout.cage));
   }
   // A foreign program gets the standard three alone.
   if (row.runs_program) ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execve(what.program.c_str(), pointers(argv).data(), pointers(what.env).data());
-  give_up({Exit::bad_config, fmt::format("cannot run {}: {}", what.program, errno_text(errno))});
+  sandbox::give_up({Exit::bad_config, fmt::format("cannot run {}: {}", what.program, errno_text(errno))});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "common/escape.h"
 #include "common/io.h"
 #include "common/record.h"
 #include "common/request_wire.h"
@@ -30,8 +31,7 @@ constexpr int parse_time_ms = 5000;
   sandbox::Cage cage;
   cage.role = sandbox::RoleName::parser;
   cage.uid = parser_uid;
-  if (const auto entered = sandbox::enter(cage); !entered)
-    ::_exit(to_status(Exit::bug));
+  if (const auto entered = sandbox::enter(cage); !entered) sandbox::give_up(entered.error());
   const WireRequest wire = pack(parse_request(bytes));
   const bool sent = write_all(answer_fd, {reinterpret_cast<const char*>(&wire), sizeof wire}).has_value();
   ::_exit(sent ? 0 : to_status(Exit::bug));
@@ -48,9 +48,9 @@ bool readable_in_time(int fd) {
 
 std::string reason(int report) {
   Record record;
-  if (readable_in_time(report) && ::read(report, &record, sizeof record) == static_cast<ssize_t>(sizeof record) &&
-      record.kind == Record::Kind::violation)
-    return fmt::format("it tried the system call {}", sandbox::syscall_name(record.number[0]));
+  if (!readable_in_time(report) || ::read(report, &record, sizeof record) != static_cast<ssize_t>(sizeof record)) return "it gave no answer";
+  if (record.kind == Record::Kind::violation) return fmt::format("it tried the system call {}", sandbox::syscall_name(record.number[0]));
+  if (record.kind == Record::Kind::failed) return escape_line(record.view());
   return "it gave no answer";
 }
 

@@ -1,29 +1,28 @@
 #include "gate/sandbox/helper.h"
 
+#include <unistd.h>
+
 #include <vector>
 
 #include "common/record.h"
 #include "gate/sandbox/cage.h"
 
 namespace backupctl::sandbox {
-namespace {
 
-int give_up(const Error& error) {
+void give_up(const Error& error) {
   Record record;
   record.kind = Record::Kind::failed;
   record.number[0] = to_status(error.exit);
   record.set_text(error.sentence);
   send_record(report_fd, record);
-  return to_status(error.exit);
+  ::_exit(to_status(error.exit));
 }
-
-}  // namespace
 
 int helper_main(RoleName name, int argc, char** argv, Work work) {
   const auto cage = decode(argc > 1 ? argv[1] : "");
-  if (!cage) return give_up(cage.error());
-  if (cage->role != name) return give_up({Exit::bug, "a helper program was started with another role's cage"});
-  if (const auto entered = enter(*cage); !entered) return give_up(entered.error());
+  if (!cage) give_up(cage.error());
+  if (cage->role != name) give_up({Exit::bug, "a helper program was started with another role's cage"});
+  if (const auto entered = enter(*cage); !entered) give_up(entered.error());
   const std::vector<std::string> args(argv + 2, argv + argc);
   return work(args);
 }

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 
+#include "common/result.h"
 #include "gate/sandbox/role.h"
 
 namespace backupctl::sandbox {
@@ -26,6 +27,9 @@ using Work = int (*)(std::span<const std::string> args);
 /// it (uid, namespaces, Landlock, seccomp), and only then calls `work` with the remaining arguments. Whatever cannot be put
 /// in force ends the program with Exit::bug and a `failed` record: nothing runs unconfined silently.
 int helper_main(RoleName name, int argc, char** argv, Work work);
+
+/// Tells the monitor why the caller cannot be confined (a `failed` record), and ends it.
+[[noreturn]] void give_up(const Error& error);
 
 /// The name of a syscall that a `violation` record reports by its number.
 std::string syscall_name(long number);

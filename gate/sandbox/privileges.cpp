@@ -32,8 +32,12 @@ struct FreeCapabilities {
   void operator()(cap_t caps) const { cap_free(caps); }
 };
 
+/// Never raises a limit that the caller (sudo, systemd) set lower: that needs a capability, and lower is stricter.
 bool set_limit(__rlimit_resource resource, rlim_t value) {
-  const rlimit limit{value, value};
+  rlimit now{};
+  if (::getrlimit(resource, &now) != 0) return false;
+  const rlim_t lower = std::min(value, now.rlim_max);
+  const rlimit limit{lower, lower};
   return ::setrlimit(resource, &limit) == 0;
 }
 

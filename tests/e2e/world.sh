@@ -6,7 +6,7 @@ POLICY=/etc/backupctl/policy.toml
 STATE=/var/lib/backupctl
 IMAGE=localhost/backupctl-e2e:1
 DATA=/media/ssd/podman/vaultwarden/data
-E2E_WORKER_UIDS=$((1879048192 + 256 * ($$ % 1024)))   # neither the default, which an installation in use has, nor another test's
+E2E_WORKER_UIDS=$((1878982656 - 256 * (2 + $$ % 1024)))   # neither the default, which an installation in use has, nor another test's
 WEBDAV_SECRET=e2e-webdav-secret   # must show up nowhere
 
 private_dir() { mkdir -p "$ROOT/private$1" "$1"; chmod 755 "$ROOT/private$1"; mount --bind "$ROOT/private$1" "$1"; }
