@@ -23,7 +23,7 @@ check "authorized_keys restricts the key to the letter" grep -qxF \
 check "the account cannot write its keys" test "$(stat -c '%U %a' /home/backup_ops/.ssh/authorized_keys)" = "root 644"
 check "the account's shell reads no start-up file" test "$(getent passwd backup_ops | cut -d: -f7)" = /bin/sh
 check "it has no password, and is not locked" test "$(getent shadow backup_ops | cut -d: -f2)" = '*'
-sudo_as() { setpriv --reuid="$1" --regid="$1" --clear-groups env -i SSH_ORIGINAL_COMMAND='backupctl --version' sudo -n "${@:2}"; }
+sudo_as() { setpriv --reuid="$1" --regid="$1" --clear-groups env -i SSH_ORIGINAL_COMMAND='backupctl --status' sudo -n "${@:2}"; }
 check "sudo lets the account run the gate" sudo_as backup_ops $GATE --ssh-gate
 check_not "… and nothing else of it" sudo_as backup_ops $GATE --status
 check_not "… nor with another argument" sudo_as backup_ops $GATE --ssh-gate --client other
