@@ -10,12 +10,16 @@ on_exit() { [ -z "${busy:-}" ] || kill "$busy" 2>/dev/null; umount "$ROOT/small"
 trap on_exit EXIT
 cd "$ROOT" || exit 1
 
-number() { awk -v n="$1" '$1 == "result" { print $(n + 2) }' "$out"; }
+number() { awk -v n="$1" '$1 == "result" { print $(n + 2) }' last.txt; }
+run_tool() { timeout 60 "$tool" "$@" | tee last.txt; return "${PIPESTATUS[0]}"; }
 result() { check "$1" test "$(number "$2")" "$3" "$4"; }   # TITLE NUMBER -ge VALUE, of the last read or extract
-read_tree() { rm -rf spool; mkdir spool; timeout 60 "$tool" read "$1" spool --format tar.gz "${@:2}"; }
-extract() { rm -rf copy; mkdir copy; timeout 60 "$tool" extract copy --format tar.gz "${@:2}" <"$1"; }
+read_tree() { rm -rf spool; mkdir spool; run_tool read "$1" spool --format tar.gz "${@:2}"; }
+extract() { rm -rf copy; mkdir copy; run_tool extract copy --format tar.gz "${@:2}" <"$1"; }
 during() { bash -c "cd '$ROOT/tree' && while :; do $1; done" & busy=$!; }
 no_more() { kill $busy; wait $busy 2>/dev/null; busy=; }
+
+as_nobody() { setpriv --reuid 65534 --clear-groups "$tool" "$@" | tee last.txt; return "${PIPESTATUS[0]}"; }
+few_descriptors() { (ulimit -n 100; "$@"); }
 
 # Changes. A large file first, so that the change falls into its reading.
 mkdir tree; head -c 100M /dev/zero | openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 >tree/large 2>/dev/null
@@ -40,7 +44,7 @@ result "… make the run incomplete" 3 -ge 1
 no_more
 rm tree/*; echo a >tree/a; echo b >tree/b; chmod 0 tree/b
 chmod 755 "$ROOT"; mkdir spool-nobody; chown 65534 spool-nobody
-check "a file that may not be read" setpriv --reuid 65534 --clear-groups "$tool" read tree spool-nobody --format tar.gz
+check "a file that may not be read" as_nobody read tree spool-nobody --format tar.gz
 check_says "… is named" "cannot be opened: Permission denied: b"
 result "… and counted" 3 -eq 1
 check "… while the rest is there" tar -tzf spool-nobody/archive data/a
@@ -64,19 +68,20 @@ for i in range(10000):
     os.mkdir("d", dir_fd=at); below = os.open("d", os.O_RDONLY, dir_fd=at); os.close(at); at = below
 os.close(os.open("bottom", os.O_CREAT | os.O_WRONLY, dir_fd=at))
 PY
-check "10,000 levels with 100 descriptors" bash -c "ulimit -n 100; rm -rf spool; mkdir spool; '$tool' read tree spool --format tar.gz"
+check "10,000 levels with 100 descriptors" few_descriptors read_tree tree
 result "… are all there" 1 -eq 10002
 result "… and readable" 3 -eq 0
-check "… and restore with 100 descriptors" bash -c "ulimit -n 100; mkdir deep-copy; '$tool' extract deep-copy --format tar.gz --members 10002 <spool/archive"
+check "… and restore with 100 descriptors" few_descriptors extract spool/archive --members 10002
 result "… every one" 1 -eq 10002
 
 # A spool that is full.
 mkdir small; rm -rf tree; mkdir tree; head -c 20M /dev/urandom >tree/file
 if mount -t tmpfs -o size=4m none small 2>/dev/null; then
+  read_tree tree >/dev/null
   check_exit 74 "a full spool" "$tool" read tree small --format tar.gz
   check_says "… says what it is" "No space left on device"
   check "… is left empty" test -z "$(ls -A small)"
-  check_exit 74 "a full target" "$tool" extract small --format tar.gz <spool/archive
+  check_exit 74 "a full target" bash -c "'$tool' extract small --format tar.gz <spool/archive"
   umount small
 else
   skip "a full spool" "no tmpfs can be mounted"
@@ -139,5 +144,5 @@ check_exit 65 "more members than announced" extract twice.tar.gz --members 4 --v
 check_exit 65 "fewer members than announced" extract twice.tar.gz --members 6 --verify-only
 check "a later member wins" extract twice.tar.gz --members 5
 check "… file over file, directory over file" test "$(cat copy/data/f copy/data/d/in)" = secondin
-check_exit 69 "a target that is not empty" "$tool" extract copy --format tar.gz <twice.tar.gz
+check_exit 69 "a target that is not empty" run_tool extract "$ROOT" --format tar.gz
 e2e_end
