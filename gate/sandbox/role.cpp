@@ -11,7 +11,7 @@ using enum TreeAccess;
 constexpr std::string_view reader_calls[] = {
     "openat", "openat2", "getdents64", "readlinkat", "fchdir", "fcntl", "dup", "umask", "geteuid", "faccessat2",
     "fgetxattr", "flistxattr", "getxattr", "listxattr", "lgetxattr", "llistxattr", "fstatfs", "statfs", "fadvise64",
-    "ftruncate", "fsync", "fdatasync", "fallocate", "ioctl", "getcwd", "readlink", "chdir",
+    "ftruncate", "fsync", "fdatasync", "fallocate", "unlinkat", "ioctl", "getcwd", "readlink", "chdir",
 };
 constexpr std::string_view extractor_calls[] = {
     "openat", "openat2", "open", "getdents64", "readlinkat", "readlink", "fchdir", "chdir", "fcntl", "dup", "umask",

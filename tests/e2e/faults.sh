@@ -16,6 +16,15 @@ controller = "stubborn"
 path = "$ROOT/stubborn"
 remotes = ["onedrive"]
 consistency = "cold"
+[controller.slow]
+kind = "podman"
+containers = ["slow"]
+grace = "${1:-2s}"
+[service.slow]
+controller = "slow"
+path = "$ROOT/slow"
+remotes = ["onedrive"]
+consistency = "cold"
 [service.gone]
 path = "$ROOT/does-not-exist"
 remotes = ["onedrive"]
@@ -26,7 +35,7 @@ EOF
 }
 fault_policy
 make_data
-mkdir -p "$ROOT"/{stubborn,plain}; echo plain >"$ROOT/plain/file"
+mkdir -p "$ROOT"/{stubborn,slow,plain}; echo plain >"$ROOT/plain/file"
 start_webdav
 start_ssh
 run_container vaultwarden "$DATA"
@@ -141,11 +150,15 @@ check "… the container runs" is_running vaultwarden
 
 # A container that does not stop.
 run_container stubborn "$ROOT/stubborn" stubborn
-check_exit 69 "a container that will not stop in its grace: 69" ssh_gate 'backupctl --stop stubborn'
-check "… it runs" wait_for 10 is_running stubborn
+check_exit 69 "a container that ignores its stop signal: 69" ssh_gate 'backupctl --stop stubborn'
+check "… it was left running" is_running stubborn
+run_container slow "$ROOT/slow" slow
+check_exit 69 "a container that does not stop in its grace: 69" ssh_gate 'backupctl --stop slow'
+check "… it was started again" is_running slow
+check_not "… and no lease is left" test -e $STATE/leases/slow
 fault_policy 60s
-check_exit 124 "… and --timeout 2 before its grace is over: 124" ssh_gate 'backupctl --stop stubborn --timeout 2'
-check "… it runs" wait_for 10 is_running stubborn
+check_exit 124 "… and --timeout 2 before its grace is over: 124" ssh_gate 'backupctl --stop slow --timeout 2'
+check "… it runs" is_running slow
 
 # A full disk under the spool (D8): a small file system in the state directory's place.
 check "stop" ssh_gate 'backupctl --stop vaultwarden'

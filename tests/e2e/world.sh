@@ -101,12 +101,16 @@ make_data() {
   printf '<h1>www</h1>\n' >"$ROOT/www/index.html"
 }
 
-# run_container NAME DIR [stubborn]: a service that writes to its /data every second. A stubborn one ignores SIGTERM.
+# run_container NAME DIR [stubborn|slow]: a service that writes to its /data every second. A stubborn one ignores SIGTERM, a slow
+# one needs 6 seconds to stop.
 run_container() {
   podman image exists $IMAGE 2>/dev/null || import_busybox_image $IMAGE
   PODMAN_FLAGS=${PODMAN_FLAGS:-$(podman_flags $IMAGE)}
   local on_term='trap "exit 0" TERM'
-  [ "${3:-}" != stubborn ] || on_term='trap "" TERM'
+  case ${3:-} in
+    stubborn) on_term='trap "" TERM' ;;
+    slow) on_term='trap "sleep 6; exit 0" TERM' ;;
+  esac
   # shellcheck disable=SC2086  # the flags are words
   podman run -d --name "$1" $PODMAN_FLAGS -v "$2:/data" $IMAGE \
     sh -c "$on_term"'; while :; do echo alive >/data/heartbeat; sleep 1 & wait $!; done' >/dev/null
