@@ -57,7 +57,8 @@ Result<Excludes> Excludes::parse(std::span<const std::string> patterns) {
         pattern.contents = true;
         text.erase(text.size() - ending.size());
       }
-    if (text.empty()) return fail(Exit::bad_config, "the exclude pattern '{}' would leave out the whole tree", written);
+    const bool whole = text.empty() || (text.find_first_not_of('*') == std::string::npos && (!pattern.anchored || text != "*"));
+    if (whole) return fail(Exit::bad_config, "the exclude pattern '{}' would leave out the whole tree", written);
     excludes.patterns_.push_back(std::move(pattern));
   }
   return excludes;

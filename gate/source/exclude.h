@@ -17,7 +17,7 @@ namespace backupctl::archive {
 ///     x        x at any depth                         x/**, x/ everything beneath the directory x; x itself stays, empty
 ///
 /// A pattern without a trailing /** or / is compared with files only, never with a directory's name. Brackets, braces and
-/// backslashes, which rclone would read otherwise, are refused.
+/// backslashes, which rclone would read otherwise, are refused, and what leaves out everything.
 class Excludes {
  public:
   /// Error: Exit::bad_config, naming the pattern.
