@@ -27,6 +27,10 @@ std::size_t Job::add(Child child, OnRecord on_record) {
 
 void Job::watch(int fd, std::function<bool()> act) { watched_.push_back({fd, std::move(act)}); }
 
+void Job::stop(std::size_t index) {
+  if (!members_[index].ended) members_[index].child->signal(SIGTERM);
+}
+
 std::vector<int> Job::descriptors() const {
   std::vector<int> fds;
   for (const Member& member : members_) {

@@ -128,6 +128,14 @@ Command Rclone::copy_file(std::string_view from, std::string_view to) const {
   return built;
 }
 
+Command Rclone::copy_files(std::string_view from, std::string_view to) const {
+  Command built = command("copy", {std::string(from), std::string(to)}, true);
+  // --check-first, because only a whole list can be ordered (rclone.org/docs, --order-by).
+  for (const char* flag : {"--order-by=size,ascending", "--check-first", "--transfers=1", "--ignore-times"})
+    built.argv.insert(built.argv.begin() + 2, flag);
+  return built;
+}
+
 Command Rclone::cat(std::string_view file) const { return command("cat", {std::string(file)}, true); }
 
 Command Rclone::move_file(std::string_view from, std::string_view to) const {

@@ -61,6 +61,8 @@ class Rclone {
   [[nodiscard]] Command list(std::string_view directory, bool sha256) const;
   /// One file of the cage to the remote, whatever is there under its name; also the other way round.
   [[nodiscard]] Command copy_file(std::string_view from, std::string_view to) const;
+  /// All files of a directory of the cage into one on the remote, one after the other, the smallest first.
+  [[nodiscard]] Command copy_files(std::string_view from, std::string_view to) const;
   /// One file to standard output.
   [[nodiscard]] Command cat(std::string_view file) const;
   [[nodiscard]] Command move_file(std::string_view from, std::string_view to) const;

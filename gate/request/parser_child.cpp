@@ -56,7 +56,7 @@ std::string reason(int report) {
 
 }  // namespace
 
-Result<tl::expected<Request, RefusalCode>> parse_in_child(std::string_view bytes) {
+Result<ParserChild> ParserChild::start(std::string_view bytes) {
   auto answer = make_pipe();
   auto report = make_pipe();
   if (!answer || !report) return fail(Exit::unavailable, "no pipe could be made to parse the request; nothing was run");
@@ -67,18 +67,19 @@ Result<tl::expected<Request, RefusalCode>> parse_in_child(std::string_view bytes
     const int out = ::fcntl(answer->write.get(), F_DUPFD, 64);
     parse(bytes, out, ::fcntl(report->write.get(), F_DUPFD, 64));
   }
-  answer->write.reset();
-  report->write.reset();
+  return ParserChild(bytes, pid, std::move(answer->read), std::move(report->read));
+}
+
+Result<tl::expected<Request, RefusalCode>> ParserChild::answer() {
   WireRequest wire;
-  const bool answered =
-      readable_in_time(answer->read.get()) && ::read(answer->read.get(), &wire, sizeof wire) == static_cast<ssize_t>(sizeof wire);
-  const std::string why = answered ? "" : reason(report->read.get());
-  ::kill(pid, SIGKILL);
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  const bool answered = readable_in_time(answer_.get()) && ::read(answer_.get(), &wire, sizeof wire) == static_cast<ssize_t>(sizeof wire);
+  const std::string why = answered ? "" : reason(report_.get());
+  ::kill(pid_, SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   if (!answered) return fail(Exit::bug, "the parser of requests ended without an answer ({}); nothing was run", why);
   const auto parsed = unpack(wire);
-  if (!parsed || (parsed->has_value() && serialize(**parsed) != bytes))
+  if (!parsed || (parsed->has_value() && serialize(**parsed) != bytes_))
     return fail(Exit::bug, "the parser of requests gave an answer that does not fit the request; nothing was run");
   return *parsed;
 }

@@ -46,8 +46,14 @@ Exit refuse(RefusalCode code, const std::string& rule, const Result<state::State
 }  // namespace
 
 Exit serve(const Arrival& arrival, const std::string& policy_path, const std::string& client) {
-  const auto parsed = parse_in_child(arrival.request);
+  // Started before the policy is read, which the child must not hold; the two then work at the same time.
+  auto parser = ParserChild::start(arrival.request);
+  if (!parser) {
+    say(parser.error().sentence);
+    return parser.error().exit;
+  }
   const auto policy = config::read_policy(policy_path);
+  const auto parsed = parser->answer();
   const auto state = state::StateDir::open(policy ? policy->gate.state_dir : config::state_dir_of(policy_path));
   if (!policy && state && parsed && parsed->has_value() && (*parsed)->verb == Verb::start)
     return step::start_from_lease(**parsed, *state, policy.error());

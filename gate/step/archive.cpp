@@ -15,15 +15,20 @@
 namespace backupctl::step {
 namespace {
 
+struct Lacking {
+  const policy::Remote* remote;
+  bool manifest;   ///< something is there under the name, with a manifest
+};
+
 /// The remotes that lack today's archive. Where it lies already with a good manifest there is nothing to do (rule 8).
-Result<std::vector<const policy::Remote*>> still_lacking(Context& context, const policy::Plan& plan, const std::string& name, const std::string& keys) {
-  std::vector<const policy::Remote*> lacking;
+Result<std::vector<Lacking>> still_lacking(Context& context, const policy::Plan& plan, const std::string& name, const std::string& keys) {
+  std::vector<Lacking> lacking;
   for (const policy::Remote* remote : plan.remotes) {
     auto files = RemoteFiles::open(context, *remote);
     if (!files) return pass(files.error());
-    auto committed = is_committed(*files, plan.service->name, name, keys);
-    if (!committed) return pass(committed.error());
-    if (!*committed || context.replace) lacking.push_back(remote);
+    auto presence = look_for(*files, plan.service->name, name, keys);
+    if (!presence) return pass(presence.error());
+    if (!presence->committed || context.replace) lacking.push_back({remote, presence->manifest});
     if (auto closed = files->close(); !closed) return pass(closed.error());
   }
   return lacking;
@@ -73,10 +78,12 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   std::vector<monitor::Field> fields = {monitor::text_field("archive", final_name), monitor::bytes_field("size", read->archive_bytes),
                                         monitor::bytes_field("source", read->source_bytes), monitor::number_field("members", read->members)};
   std::int64_t deleted = 0;
-  for (const policy::Remote* remote : *lacking) {
-    auto files = RemoteFiles::open(context, *remote);
+  for (const Lacking& lack : *lacking) {
+    auto files = RemoteFiles::open(context, *lack.remote);
     if (!files) return pass(files.error());
-    if (auto committed = commit(context, *files, service.name, final_name, *read, *spool); !committed) return pass(committed.error());
+    // An incomplete archive has a name of its own, which may be there from an earlier run of the day.
+    const bool old_manifest = lack.manifest || !complete;
+    if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool); !committed) return pass(committed.error());
     if (complete) {
       if (auto noted = note_committed(context, service, *today); !noted) return pass(noted.error());
       // Only after this run's upload has been verified there (rule 7).

@@ -58,16 +58,17 @@ Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std:
 
 }  // namespace
 
-Result<bool> is_committed(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys) {
+Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys) {
   auto entries = remote.list(remote.layout().archives(service));
   if (!entries) return pass(entries.error());
   const std::string manifest = archive + std::string(manifest_ending);
   const Entry* entry = find(*entries, archive);
-  if (entry == nullptr || find(*entries, manifest) == nullptr) return false;
+  if (find(*entries, manifest) == nullptr) return Presence{};
+  if (entry == nullptr) return Presence{false, true};
   const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, archive, keys);
-  if (!checked && checked.error().exit == Exit::bad_data) return false;
+  if (!checked && checked.error().exit == Exit::bad_data) return Presence{false, true};
   if (!checked) return pass(checked.error());
-  return checked->number[2] == 1 && checked->number[0] == entry->size;
+  return Presence{checked->number[2] == 1 && checked->number[0] == entry->size, true};
 }
 
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
@@ -99,8 +100,13 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
   auto signature = sign(context, *object);
   if (!signature) return pass(signature.error());
   UniqueFd list = open_beneath(spool.fd(), "files.jsonl", O_RDONLY);
-  UniqueFd out = open_beneath(spool.fd(), name + std::string(manifest_ending), O_WRONLY | O_CREAT | O_EXCL, 0644);
-  UniqueFd sum = open_beneath(spool.fd(), name + std::string(checksum_ending), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (::mkdirat(spool.fd(), beside_folder, 0755) != 0 || ::fchmodat(spool.fd(), beside_folder, 0755, 0) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot make a folder in {}; nothing was sent", spool.path());
+  const auto create = [&](std::string_view ending) {
+    return open_beneath(spool.fd(), fmt::format("{}/{}{}", beside_folder, name, ending), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  };
+  UniqueFd out = create(manifest_ending);
+  UniqueFd sum = create(checksum_ending);
   if (!list || !out || !sum) return fail_errno(Exit::io_error, errno, "cannot write the manifest in {}; nothing was sent", spool.path());
   ::fchmod(out.get(), 0644);
   ::fchmod(sum.get(), 0644);
@@ -108,30 +114,25 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
   return manifest::assemble(out.get(), *object, *signature, list.get());
 }
 
-Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read,
-                const state::Spool& spool) {
+Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, bool old_manifest,
+                const TreeRead& read, const state::Spool& spool) {
   const auto at = [&](std::string_view file) { return remote.layout().archive(service, file); };
-  const std::string manifest = name + std::string(manifest_ending);
   const std::string uploaded = remote.can().rename ? name + std::string(partial_ending) : name;
   context.output.step(fmt::format("sending {} to {}", name, remote.remote().name));
-  // An old manifest goes first: for no moment it may vouch for a content that is not its own (the operator's --replace, or an
-  // archive whose manifest was not valid).
-  auto entries = remote.list(remote.layout().archives(service));
-  if (!entries) return pass(entries.error());
-  const bool replaces = find(*entries, manifest) != nullptr;
+  if (old_manifest && uploaded == name)
+    if (auto removed = remote.remove(at(name + std::string(manifest_ending))); !removed) return removed;
   if (auto sent = remote.put(spool.path(), "archive", at(uploaded)); !sent) return sent;
   context.output.step(fmt::format("verifying {} on {}", name, remote.remote().name));
   if (auto verified = verify_copy(remote, service, uploaded, read); !verified) {
     static_cast<void>(remote.remove(at(uploaded)));
     return verified;
   }
-  if (replaces)
-    if (auto removed = remote.remove(at(manifest)); !removed) return removed;
+  if (old_manifest && uploaded != name)
+    if (auto removed = remote.remove(at(name + std::string(manifest_ending))); !removed) return removed;
   if (uploaded != name)
     if (auto renamed = remote.rename(at(uploaded), at(name)); !renamed) return renamed;
-  const std::string sum = name + std::string(checksum_ending);
-  if (auto sent = remote.put(spool.path(), sum, at(sum)); !sent) return sent;
-  return remote.put(spool.path(), manifest, at(manifest));
+  // The checksum is the smaller of the two, so the manifest, which commits, comes last.
+  return remote.put_all(spool.path() + "/" + beside_folder, remote.layout().archives(service));
 }
 
 }  // namespace backupctl::step

@@ -17,18 +17,26 @@ inline constexpr std::string_view partial_ending = ".partial";
 inline constexpr std::string_view manifest_ending = ".manifest.json";
 inline constexpr std::string_view checksum_ending = ".sha256";
 
-/// Whether the archive lies on the remote with a manifest that is complete, signed by a trusted key, and fits it in name, service
-/// and size.
-Result<bool> is_committed(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys);
+/// What a remote holds under an archive's name.
+struct Presence {
+  bool committed = false;   ///< with a manifest that is complete, signed by a trusted key, and fits it in name, service and size
+  bool manifest = false;    ///< with a manifest, good or not
+};
+Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys);
 
-/// Puts `NAME.sha256` and the signed `NAME.manifest.json` beside the archive in the spool. @param name  the final name
+/// The folder of the spool in which write_manifest() puts what goes beside an archive.
+inline constexpr const char* beside_folder = "beside";
+
+/// Puts `NAME.sha256` and the signed `NAME.manifest.json` into that folder. @param name  the final name
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
                         const state::Spool& spool);
 
 /// The commit protocol (architecture.md, "Committing a backup"; D1): upload under a temporary name, verify on the remote by size
 /// and hash, rename, and only then the manifest: no manifest, no backup. Where the remote cannot rename, the manifest alone
 /// commits. An error leaves no final name that looks like a backup.
-Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read,
-                const state::Spool& spool);
+/// @param old_manifest  one lies there under the name: it goes before its archive is replaced, so that for no moment it vouches
+///   for a content that is not its own
+Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, bool old_manifest,
+                const TreeRead& read, const state::Spool& spool);
 
 }  // namespace backupctl::step

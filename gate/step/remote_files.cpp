@@ -37,6 +37,11 @@ Result<> RemoteFiles::put(const std::string& from, const std::string& file, cons
   return ran ? Result<>{} : pass(ran.error());
 }
 
+Result<> RemoteFiles::put_all(const std::string& from, const std::string& directory) {
+  auto ran = run(rclone_.copy_files(sandbox::spool_dir, directory), {.doing = "send files to", .spool = from});
+  return ran ? Result<>{} : pass(ran.error());
+}
+
 Result<std::pair<std::int64_t, Digest>> RemoteFiles::read_back(const std::string& file) {
   auto ran = run(rclone_.cat(file), {.doing = "read a file back from", .listener = {"hash"}, .shows_progress = true});
   if (!ran) return pass(ran.error());

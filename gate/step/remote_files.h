@@ -45,6 +45,8 @@ class RemoteFiles {
   Result<std::vector<Entry>> list(const std::string& directory);
   /// Sends a file of the spool folder `from`.
   Result<> put(const std::string& from, const std::string& file, const std::string& to);
+  /// Sends all files of the spool folder `from` into a directory, one after the other, the smallest first.
+  Result<> put_all(const std::string& from, const std::string& directory);
   /// Reads a file back: its size and digest.
   Result<std::pair<std::int64_t, Digest>> read_back(const std::string& file);
   /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.

@@ -164,8 +164,12 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   std::optional<Error> vault_fault;
   if (vault_)
     job.watch(vault_->watch_fd(), [&] {
-      if (const auto carried = vault_->on_change(); !carried && !vault_fault) vault_fault = carried.error();
-      return true;
+      const auto carried = vault_->on_change();
+      if (carried) return true;
+      // What it left is no renewed token: nothing more of it is wanted (D5).
+      vault_fault = carried.error();
+      job.stop(transfer);
+      return false;
     });
   const Result<> ended = job.run();
   if (vault_fault) return pass(*vault_fault);
