@@ -19,7 +19,7 @@ in_root() {
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
   sed -nE 's,^(deb|URIs:).*[[:space:]]((https?|file|copy):[^[:space:]]*/debian/?)([[:space:]].*)?$,\2,p' | head -n 1)
 
-check "debootstrap makes a bare root" debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}"
+check "debootstrap makes a bare root" debootstrap --variant=minbase bookworm "$root" ${mirror:+"$mirror"}
 [ $E2E_FAILED = 0 ] || e2e_end
 apt-config dump | grep -i '^Acquire::https\?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy"
 cp "$ROOT/resolv.host" "$root/etc/resolv.conf"
