@@ -37,6 +37,11 @@ class RemoteFiles {
   /// Copies the credential out. Error: Exit::bad_config, Exit::unavailable (lent to another step for too long), Exit::io_error.
   static Result<RemoteFiles> open(Context& context, const policy::Remote& remote);
 
+  RemoteFiles(RemoteFiles&& other) noexcept;
+  RemoteFiles& operator=(RemoteFiles&&) = delete;
+  /// Ends the loan as close() does, for steps that failed; a rotation that could not be saved is told as a warning.
+  ~RemoteFiles();
+
   [[nodiscard]] const remote::Layout& layout() const { return rclone_.layout(); }
   [[nodiscard]] const remote::Capabilities& can() const { return can_; }
   [[nodiscard]] const policy::Remote& remote() const { return *remote_; }

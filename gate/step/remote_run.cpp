@@ -197,9 +197,21 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   return Ran{*log_result, listens ? job.ending(*listener).result : std::nullopt};
 }
 
+RemoteFiles::RemoteFiles(RemoteFiles&& other) noexcept
+    : context_(other.context_), remote_(other.remote_), rclone_(std::move(other.rclone_)), can_(other.can_), worker_(std::move(other.worker_)),
+      vault_(std::move(other.vault_)), directory_(std::move(other.directory_)) {
+  other.vault_.reset();
+}
+
+RemoteFiles::~RemoteFiles() {
+  if (const auto closed = close(); !closed) context_->output.note(closed.error().sentence, true);
+}
+
 Result<> RemoteFiles::close() {
   if (!vault_) return {};
-  return vault_->finish();
+  const auto finished = vault_->finish();
+  vault_.reset();
+  return finished;
 }
 
 }  // namespace backupctl::step

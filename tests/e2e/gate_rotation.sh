@@ -1,0 +1,65 @@
+#!/bin/bash
+# D5 through the gate itself: the real rclone in its cage renews an OneDrive token that rotates on every use, and the gate carries
+# it back; also when the gate is killed between the rotation and the carry-back. The Graph host is out of reach here, so each
+# run fails after it has renewed: the token must survive that, and the failure must be said.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+
+e2e_install
+port=$(free_port) conf=/etc/backupctl/rclone.conf log=$ROOT/token.log
+mkdir -p "$ROOT/plain"; echo plain >"$ROOT/plain/file"; : >"$log"
+write_policy - <<EOF
+[service.plain]
+path = "$ROOT/plain"
+remotes = ["onedrive"]
+EOF
+(umask 077; cat >"$conf") <<EOF
+# the family account
+[onedrive]
+type = onedrive
+token_url = http://127.0.0.1:$port/token
+client_id = id
+client_secret = secret
+token = {"access_token":"old","token_type":"Bearer","refresh_token":"refresh-0","expiry":"2020-01-01T00:00:00Z"}
+drive_id = d
+drive_type = personal
+EOF
+"$E2E_SOURCE/tests/e2e/token_server.py" "$port" "$log" refresh-0 1 >/dev/null 2>&1 &
+echo $! >"$ROOT/pids/token"; disown
+wait_for 10 port_open "$port"
+start_ssh
+
+without_token() { sed 's/^token = .*/token = …/' "$conf"; }
+rotations() { grep -c ^rotated "$log"; }
+latest() { [ "$(sed -n 's/.*"refresh_token":"\([^"]*\)".*/\1/p' "$conf")" = "refresh-$(rotations)" ]; }
+without_token >"$ROOT/want"
+intact() {
+  check "$1: rclone.conf holds the newest token" latest
+  without_token >"$ROOT/got"; check_same "$1: every other byte of it is as it was" "$ROOT/want" "$ROOT/got"
+  check "$1: it is root's alone" test "$(stat -c '%U %a' "$conf")" = "root 600"
+  check_not "$1: the endpoint saw no old token" grep -q refused "$log"
+}
+
+check_exit 69 "a run whose remote is out of reach ends 69" ssh_gate 'backupctl --sync plain --timeout 120'
+check "… after it has renewed the token" test "$(rotations)" -gt 0
+intact "after a run"
+
+# The gate is stopped (so that it cannot carry) once rclone runs, and killed when rclone has renewed and saved.
+before=$(rotations)
+SSH_ORIGINAL_COMMAND='backupctl --sync plain' $GATE --ssh-gate >"$ROOT/killed" 2>&1 & gate=$!
+rclone_of() { local child; for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do [ "$(cat "/proc/$child/comm" 2>/dev/null)" != rclone ] || echo "$child"; done; }
+for ((i = 0; i < 2000; i++)); do child=$(rclone_of $gate); [ -z "$child" ] || break; done
+kill -STOP $gate
+renewed() { [ "$(rotations)" -gt "$before" ]; }
+check "the gate is stopped, and rclone renews the token" wait_for 20 renewed
+saved() { grep -q "refresh-$(rotations)" $STATE/vault/copies/onedrive/rclone.conf 2>/dev/null; }
+check "… and saves it in its private copy" wait_for 20 saved
+check_not "… which the root-owned file does not have (control)" latest
+kill -KILL $gate; wait $gate 2>/dev/null
+check_exit 69 "the next run ends 69 as before" ssh_gate 'backupctl --sync plain --timeout 120'
+check_says "… and says that it saved what the killed one had renewed" "had renewed was saved"
+intact "after the kill"
+check "no copy is left behind" test -z "$(ls -A $STATE/vault/copies)"
+check_not "no token in the state directory (X10)" grep -rqE 'access-|refresh-' $STATE
+check "the journal verifies" $GATE --verify-journal
+e2e_end
