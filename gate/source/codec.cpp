@@ -54,7 +54,7 @@ std::size_t gzip_bound(std::size_t size) { return libdeflate_gzip_compress_bound
 
 // Blocks and levels as measured on 550 MB of libraries, headers and documentation (tests/bench).
 constexpr std::array codecs{
-    Codec{"tar.gz", std::size_t{4} << 20, 5, 1, 12, gzip_bound, make<GzipEncoder>},
+    Codec{"tar.gz", std::size_t{1} << 20, 5, 1, 12, gzip_bound, make<GzipEncoder>},
     Codec{"tar.zst", std::size_t{4} << 20, 3, 1, 19, ZSTD_compressBound, make<ZstdEncoder>},
 };
 

@@ -2,7 +2,7 @@
 # X5, D2, D8: trees that change or attack while they are read, a spool that is full, archives that attack whoever restores them.
 # Reader and extractor run unconfined here: what holds is their own care, not the sandbox's.
 . "$(dirname "$0")/lib.sh"
-tool=$E2E_BUILD/gate/restore/archive_tool
+tool=$E2E_BUILD/tests/e2e/archive_tool
 export LC_ALL=C.UTF-8
 ROOT=$(mktemp -d /dev/shm/backupctl-hostile-XXXXXX)  # in memory: changes are to fall into the reading, not the disk's waiting
 out=$ROOT/out.txt
