@@ -48,6 +48,16 @@ void report_violation(int, siginfo_t* info, void*) {
   ::_exit(to_status(Exit::bug));
 }
 
+/// One condition on an argument (seccomp_rule_add(3)); the library's own macros are C99 alone.
+scmp_arg_cmp argument(unsigned index, scmp_compare compare, std::uint64_t first, std::uint64_t second = 0) {
+  scmp_arg_cmp condition{};
+  condition.arg = index;
+  condition.op = compare;
+  condition.datum_a = first;
+  condition.datum_b = second;
+  return condition;
+}
+
 /// A filter under construction; remembers the first rule that could not be added.
 class Filter {
  public:
@@ -57,7 +67,7 @@ class Filter {
     note(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));
   }
   /// A rule for a syscall by name; names that this libseccomp or architecture does not know are left out.
-  void add(std::uint32_t action, std::string_view name) { add(action, name, {}); }
+  void add(std::uint32_t action, std::string_view name) { add(action, name, std::initializer_list<scmp_arg_cmp>{}); }
   void add(std::uint32_t action, std::string_view name, std::initializer_list<scmp_arg_cmp> conditions) {
     const int number = seccomp_syscall_resolve_name(std::string(name).c_str());
     if (number == __NR_SCMP_ERROR) return;
@@ -86,12 +96,12 @@ class Filter {
 void add_memory_rules(Filter& filter, bool executable) {
   for (const std::string_view name : {"mmap", "mprotect"}) {
     if (executable) filter.add(SCMP_ACT_ALLOW, name);
-    else filter.add(SCMP_ACT_ALLOW, name, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+    else filter.add(SCMP_ACT_ALLOW, name, {argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   }
 }
 
 void add_ioctl_rules(Filter& filter) {
-  for (const std::uint64_t request : harmless_ioctls) filter.add(SCMP_ACT_ALLOW, "ioctl", {SCMP_A1(SCMP_CMP_EQ, request)});
+  for (const std::uint64_t request : harmless_ioctls) filter.add(SCMP_ACT_ALLOW, "ioctl", {argument(1, SCMP_CMP_EQ, request)});
 }
 
 }  // namespace
@@ -108,14 +118,14 @@ Result<> filter_syscalls(const Role& role) {
   for (const std::string_view name : role.syscalls)
     if (name != "ioctl") filter.add(SCMP_ACT_ALLOW, name);
   // Threads, no processes: with PID namespace and limits this bounds what a child can become.
-  filter.add(SCMP_ACT_ALLOW, "clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, clone_thread, clone_thread)});
+  filter.add(SCMP_ACT_ALLOW, "clone", {argument(0, SCMP_CMP_MASKED_EQ, clone_thread, clone_thread)});
   filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");  // its flags lie in memory, beyond a filter; the C library falls back to clone
   filter.add(SCMP_ACT_ERRNO(EINVAL), "prctl");   // thread names
   add_memory_rules(filter, role.runs_program);
   if (!role.syscalls.empty()) add_ioctl_rules(filter);
   if (role.network)
     for (const int domain : {AF_INET, AF_INET6})
-      filter.add(SCMP_ACT_ALLOW, "socket", {SCMP_A0(SCMP_CMP_EQ, static_cast<std::uint64_t>(domain))});
+      filter.add(SCMP_ACT_ALLOW, "socket", {argument(0, SCMP_CMP_EQ, static_cast<std::uint64_t>(domain))});
   if (role.runs_program)
     for (const std::string_view name : dangerous_calls) filter.add(SCMP_ACT_ERRNO(EPERM), name);
   if (const int code = filter.load(); code != 0)
