@@ -94,8 +94,8 @@ TEST_CASE("a deep directory moved away while it is walked leads nowhere else (X5
   for (int i = 0; i < 100; ++i) deep += "/d";
   tree.dir(deep);
   tree.dir("top/d/d/d/zz");  // comes after the deep one, in a directory whose descriptor is closed by then
-  tree.dir("elsewhere");
-  tree.file("elsewhere/secret");
+  tree.dir("elsewhere/zz");
+  tree.file("elsewhere/zz/secret");
   Notes notes;
   const std::string last = deep.substr(4);
   notes.at = [&](std::string_view path) {
