@@ -1,6 +1,7 @@
 #include "gate/source/block_pipe.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -123,9 +124,13 @@ void BlockPipe::put_out() {
       lock.unlock();
       const std::string_view bytes(slot.out.get(), slot.out_size);
       hash_.update(bytes);
-      auto written = write_all(out_, bytes);
+      const bool written = write_all(out_, bytes).has_value();
+      const int code = errno;
       lock.lock();
-      if (!written) fail_with(written.error());
+      if (!written)
+        fail_with({Exit::io_error,
+                   fmt::format("the archive cannot be written to the spool: {}; nothing was archived, make room there",
+                               errno_text(code))});
       totals_.bytes += bytes.size();
     }
     slot.state = Slot::State::empty;

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <cerrno>
 #include <iterator>
 
 #include "common/escape.h"
@@ -71,9 +72,13 @@ Result<> FileList::add(const Member& member, const std::optional<Digest>& conten
 Result<> FileList::finish() {
   hash_.update(buffer_);
   bytes_ += buffer_.size();
-  auto written = write_all(fd_, buffer_);
+  const bool written = write_all(fd_, buffer_).has_value();
+  const int code = errno;
   buffer_.clear();
-  return written;
+  if (!written)
+    return fail(Exit::io_error, "the list of files cannot be written to the spool: {}; nothing was archived, make room there",
+                errno_text(code));
+  return {};
 }
 
 }  // namespace backupctl::archive

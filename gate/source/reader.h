@@ -19,9 +19,9 @@ void prepare_names();
 ///   progress  number[0] bytes read
 ///   not_read  as in record.h, at most Reporter::max_reports
 ///   entry     text "files.jsonl", number[0] its bytes, digest its SHA-256
-///   result    number: [0] archive bytes, [1] members, [2] content bytes, [3] files unreadable, changed or vanished (D2),
-///             [4] special files and mount points reported, [5] files.jsonl bytes, [6] files of a hot tree that changed or
-///             vanished; digest: SHA-256 of the archive
+///   result    number: [0] archive bytes, [1] members, [2] content bytes, [3] files unreadable, changed or vanished,
+///             and directories of another file system (D2), [4] special files reported, [5] files.jsonl bytes, [6] files of a
+///             hot tree that changed or vanished; digest: SHA-256 of the archive
 ///   failed    number[0] the Exit code; nothing is left in the spool
 int run_reader(std::span<const std::string> args);
 

@@ -7,7 +7,7 @@ namespace backupctl::archive {
 using namespace std::chrono_literals;
 
 void Reporter::not_read(NotRead why, std::string_view path, std::string_view what, bool harmless) {
-  const bool special = why == NotRead::special || why == NotRead::mount;
+  const bool special = why == NotRead::special;
   ++(special ? special_ : harmless ? harmless_ : incomplete_);
   if (++reports_ > max_reports) return;
   Record record;

@@ -29,11 +29,11 @@ class Reporter {
   void failed(const Error& error);
   void send(const Record& record);
 
-  /// Files unreadable, changed or vanished (D2).
+  /// Files unreadable, changed or vanished, and directories of another file system (D2).
   [[nodiscard]] std::uint64_t incomplete() const { return incomplete_; }
   /// The same of a hot tree, where change is expected.
   [[nodiscard]] std::uint64_t harmless() const { return harmless_; }
-  /// Special files and mount points, left out.
+  /// Special files: sockets and devices are left out, FIFOs are kept.
   [[nodiscard]] std::uint64_t special() const { return special_; }
 
  private:
