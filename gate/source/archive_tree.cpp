@@ -16,12 +16,6 @@ Result<UniqueFd> create(int spool, const char* name) {
   return fd;
 }
 
-Result<> sync(int fd, const char* name) {
-  if (::fsync(fd) != 0)
-    return fail_errno(Exit::io_error, errno, "cannot write {} to the spool's disk; nothing was archived", name);
-  return {};
-}
-
 Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, const ArchiveOptions& options,
                                     Reporter& reporter) {
   const int level = options.level != 0 ? options.level : options.codec->level;
@@ -48,12 +42,6 @@ Result<ArchiveTotals> archive_tree(UniqueFd source, int spool, const ArchiveOpti
   auto list = create(spool, file_list_name);
   auto totals = list ? write_archive(std::move(source), archive->get(), list->get(), options, reporter)
                      : Result<ArchiveTotals>(pass(list.error()));
-  if (totals) {
-    if (auto done = sync(archive->get(), archive_name); !done)
-      totals = pass(done.error());
-    else if (done = sync(list->get(), file_list_name); !done)
-      totals = pass(done.error());
-  }
   if (!totals) {  // half an archive must not be mistaken for one (D1, D8)
     ::unlinkat(spool, archive_name, 0);
     if (list) ::unlinkat(spool, file_list_name, 0);
