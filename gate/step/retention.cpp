@@ -14,25 +14,34 @@ bool has(const std::vector<Entry>& entries, const std::string& name) {
   return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
 }
 
-/// Rule 3: archives whose manifest is present, signed by a trusted key, complete, and matches. All others are reported.
-Result<std::vector<std::string>> candidates(Context& context, RemoteFiles& remote, const std::string& service,
-                                            const std::vector<Entry>& entries, const std::string& keys) {
-  std::vector<std::string> found;
+/// The service's archives that have a manifest at all. What lacks one is reported.
+std::vector<const Entry*> with_manifest(Context& context, const std::string& service, const std::vector<Entry>& entries) {
+  std::vector<const Entry*> found;
   for (const Entry& entry : entries) {
     const auto name = policy::parse_archive_name(entry.name);
     if (entry.directory || !name || name->service != service) continue;
-    const std::string manifest = entry.name + std::string(manifest_ending);
-    if (!has(entries, manifest)) {
+    if (has(entries, entry.name + std::string(manifest_ending))) {
+      found.push_back(&entry);
+    } else {
       context.output.note(fmt::format("{} has no manifest: it is neither counted nor deleted", entry.name), true);
-      continue;
     }
-    const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, entry.name, keys);
+  }
+  return found;
+}
+
+/// Rule 3: those whose manifest is signed by a trusted key, complete, and matches. All others are reported.
+Result<std::vector<std::string>> candidates(Context& context, RemoteFiles& remote, const std::string& service,
+                                            const std::vector<const Entry*>& archives, const std::string& keys) {
+  std::vector<std::string> found;
+  for (const Entry* entry : archives) {
+    const std::string manifest = entry->name + std::string(manifest_ending);
+    const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, entry->name, keys);
     if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
-    if (checked && checked->number[2] == 1 && checked->number[0] == entry.size) {
-      found.push_back(entry.name);
+    if (checked && checked->number[2] == 1 && checked->number[0] == entry->size) {
+      found.push_back(entry->name);
       continue;
     }
-    context.output.note(fmt::format("{} does not fit its manifest ({}): it is neither counted nor deleted", entry.name,
+    context.output.note(fmt::format("{} does not fit its manifest ({}): it is neither counted nor deleted", entry->name,
                                     checked ? "size or status" : checked.error().sentence), true);
   }
   return found;
@@ -80,11 +89,24 @@ Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::
   auto entries = remote.list(remote.layout().archives(service.name));
   if (!entries) return pass(entries.error());
   if (auto swept = sweep(context, remote, service.name, *entries); !swept) return pass(swept.error());
-  auto names = candidates(context, remote, service.name, *entries, keys);
-  if (!names) return pass(names.error());
-  const auto verdicts = policy::retain(*names, {.today = today, .keep = plan.keep, .keep_last = plan.keep_last, .service = service.name,
-                                                .newest_committed = history->newest_committed});
+  const auto archives = with_manifest(context, service.name, *entries);
+  const auto judge = [&](const std::vector<std::string>& names) {
+    return policy::retain(names, {.today = today, .keep = plan.keep, .keep_last = plan.keep_last, .service = service.name,
+                                  .newest_committed = history->newest_committed});
+  };
+  std::vector<std::string> unread;
+  for (const Entry* entry : archives) unread.push_back(entry->name);
+  auto verdicts = judge(unread);
   if (!verdicts) return pass(verdicts.error());
+  // An archive that does not count can only make others stay: where nothing goes although all are taken to count, nothing goes,
+  // and a service that stands still meanwhile need not wait for a manifest of every archive.
+  auto names = Result<std::vector<std::string>>(std::move(unread));
+  if (!policy::deletions(*verdicts, 1).empty()) {
+    names = candidates(context, remote, service.name, archives, keys);
+    if (!names) return pass(names.error());
+    verdicts = judge(*names);
+    if (!verdicts) return pass(verdicts.error());
+  }
   for (std::size_t i = 0; i < names->size(); ++i)
     if ((*verdicts)[i].warn) context.output.note(fmt::format("{}: {}", (*names)[i], (*verdicts)[i].reason), true);
   if (history->deleted_on != today) history->deleted_on = today, history->deleted = 0;

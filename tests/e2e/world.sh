@@ -19,6 +19,8 @@ private_world() {
   for dir in /usr/local /home /media "$STATE"; do private_dir "$dir"; done
   # resolv.conf may be a link to below /run/systemd. Nothing here leaves the loopback, but for fresh_root.sh.
   cat /etc/resolv.conf >"$ROOT/resolv.host" 2>/dev/null; rm -f /etc/resolv.conf; echo 'nameserver 127.0.0.1' >/etc/resolv.conf
+  # sudo complains on standard error about a host whose own name it cannot resolve.
+  printf '127.0.0.1 localhost %s\n' "$(hostname)" >/etc/hosts
   mkdir -p /run/systemd; mount -t tmpfs -o mode=755 none /run/systemd
   mount -t tmpfs -o mode=1777 none /dev/shm          # podman's locks
   mkdir -p /etc/containers
