@@ -66,23 +66,22 @@ void Job::take(Member& member, const Record& record) {
   if (record.kind == Record::Kind::note) output.note(record.view(), record.number[0] != 0);
 }
 
-void Job::read_records(Member& member) {
+bool Job::read_records(Member& member) {
   char buffer[sizeof(Record) * 8];
-  for (;;) {
-    const ssize_t n = ::read(member.child->report(), buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      if (n == 0) member.child->close_report();
-      return;
-    }
-    member.partial.append(buffer, static_cast<std::size_t>(n));
-    while (member.partial.size() >= sizeof(Record)) {
-      Record record;
-      std::memcpy(&record, member.partial.data(), sizeof record);
-      member.partial.erase(0, sizeof record);
-      take(member, record);
-    }
+  const ssize_t n = ::read(member.child->report(), buffer, sizeof buffer);
+  if (n < 0) return errno == EINTR;
+  if (n == 0) {
+    member.child->close_report();
+    return false;
   }
+  member.partial.append(buffer, static_cast<std::size_t>(n));
+  while (member.partial.size() >= sizeof(Record)) {
+    Record record;
+    std::memcpy(&record, member.partial.data(), sizeof record);
+    member.partial.erase(0, sizeof record);
+    take(member, record);
+  }
+  return true;
 }
 
 void Job::serve(const std::vector<int>& ready) {
@@ -94,7 +93,9 @@ void Job::serve(const std::vector<int>& ready) {
     if (is_ready(member.child->report())) read_records(member);
     if (!is_ready(member.child->pidfd())) continue;
     if (const auto status = member.child->collect()) {
-      if (member.child->report() >= 0) read_records(member);  // what it said last
+      // What it said last: no more than a pipe holds (pipe(7)), should a child of the child still write.
+      for (std::size_t left = 65536 / sizeof(Record) + 1; left > 0 && member.child->report() >= 0 && read_records(member); --left) {
+      }
       member.ending.status = *status;
       member.ended = true;
     }
@@ -104,7 +105,8 @@ void Job::serve(const std::vector<int>& ready) {
 void Job::end_all() {
   for (const Member& member : members_)
     if (!member.ended) member.child->signal(SIGTERM);
-  session_.allow_grace(std::chrono::seconds(15));
+  // A second job within the grace gets what is left of it: many in a row must not outlast it together (S5).
+  if (!session_.in_grace()) session_.allow_grace(std::chrono::seconds(15));
   const auto kill_at = Clock::now() + std::chrono::seconds(5);
   bool killed = false;
   while (!all_ended()) {

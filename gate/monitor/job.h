@@ -55,7 +55,9 @@ class Job {
   [[nodiscard]] std::vector<int> descriptors() const;
   [[nodiscard]] bool all_ended() const;
   void serve(const std::vector<int>& ready);
-  void read_records(Member& member);
+  /// Takes what one read(2) gives: whoever writes without end gets no more of the monitor than its turn (S5).
+  /// @return whether there may be more
+  bool read_records(Member& member);
   void take(Member& member, const Record& record);
   void end_all();
 

@@ -1,5 +1,9 @@
 #include "gate/monitor/output.h"
 
+#include <poll.h>
+
+#include <climits>
+
 #include "common/escape.h"
 #include "common/io.h"
 
@@ -23,17 +27,26 @@ Field seconds_field(std::string name, double seconds) {
   return {std::move(name), fmt::format("{:.1f} s", seconds), fmt::format("{:.3f}", seconds)};
 }
 
-void Output::line(int fd, std::string_view text) {
-  if (!write_all(fd, std::string(text) + "\n")) broken_ = true;
+void Output::line(int fd, std::string_view text, Weight weight) {
+  constexpr int patience_ms = 10'000;
+  const std::string bytes = std::string(text) + "\n";
+  // The descriptor is shared with others, so it stays blocking; a piece of PIPE_BUF fits where poll(2) sees room (pipe(7)).
+  for (std::size_t at = 0; at < bytes.size() && !broken_; at += PIPE_BUF) {
+    pollfd room{fd, POLLOUT, 0};
+    const bool leave_out = weight == Weight::may_be_left_out && at == 0;
+    const int ready = ::poll(&room, 1, leave_out ? 0 : patience_ms);
+    if (ready <= 0 && leave_out) return;
+    if (ready <= 0 || !write_all(fd, std::string_view(bytes).substr(at, PIPE_BUF))) broken_ = true;
+  }
 }
 
 void Output::emit(int fd, std::string_view type, std::string_view human, std::string_view text,
-                  const std::vector<Field>& fields) {
+                  const std::vector<Field>& fields, Weight weight) {
   if (json_) {
     std::string object = fmt::format(R"({{"schema":1,"type":"{}","subject":{})", type, json_string(subject_));
     if (!text.empty()) object += ",\"text\":" + json_string(text);
     for (const Field& field : fields) object += fmt::format(",{}:{}", json_string(field.name), field.json);
-    line(fd, object + "}");
+    line(fd, object + "}", weight);
     return;
   }
   std::string words = fmt::format("{}: {}", subject_, human);
@@ -43,10 +56,10 @@ void Output::emit(int fd, std::string_view type, std::string_view human, std::st
     words += fmt::format("{}{} {}", separator, field.name, field.human);
     separator = ", ";
   }
-  line(fd, escape_line(words, 4096));
+  line(fd, escape_line(words, 4096), weight);
 }
 
-void Output::step(std::string_view text) { emit(out_fd_, "step", text, text, {}); }
+void Output::step(std::string_view text) { emit(out_fd_, "step", text, text, {}, Weight::may_be_left_out); }
 
 void Output::progress(const Record& record) {
   const auto now = std::chrono::steady_clock::now();
@@ -57,7 +70,7 @@ void Output::progress(const Record& record) {
   if (all > 0) fields.push_back(bytes_field("of", all));
   fields.push_back({"rate", human_bytes(rate) + "/s", std::to_string(rate)});
   if (left >= 0) fields.push_back({"eta", fmt::format("{} s", left), std::to_string(left)});
-  emit(out_fd_, "progress", "progress", "", fields);
+  emit(out_fd_, "progress", "progress", "", fields, Weight::may_be_left_out);
 }
 
 void Output::note(std::string_view text, bool warning) {

@@ -22,7 +22,8 @@ Field number_field(std::string name, std::int64_t number);
 /// @param seconds  shown with one decimal.
 Field seconds_field(std::string name, double seconds);
 
-/// What the client reads (wire.md, "Output"): human lines, or with --json one object a line, schema 1, whose "type" is step,
+/// What the client reads (wire.md, "Output"). A client that does not read holds up nothing (S5, X11): steps and progress are left
+/// out while there is no room, and whoever takes no result for ten seconds gets none. Human lines, or with --json one object a line, schema 1, whose "type" is step,
 /// progress, note, result or error. Everything is escaped (X10). Results and progress go to standard output, errors and
 /// warnings to standard error; with --export everything goes to standard error.
 class Output {
@@ -41,16 +42,16 @@ class Output {
   void json_line(std::string_view object);
   [[nodiscard]] bool json() const { return json_; }
   [[nodiscard]] int fd() const { return out_fd_; }
-  /// A write failed: nobody reads any more.
-  [[nodiscard]] bool broken() const { return broken_; }
 
  private:
-  void line(int fd, std::string_view text);
-  void emit(int fd, std::string_view type, std::string_view human, std::string_view text, const std::vector<Field>& fields);
+  enum class Weight { may_be_left_out, must_be_said };
+  void line(int fd, std::string_view text, Weight weight = Weight::must_be_said);
+  void emit(int fd, std::string_view type, std::string_view human, std::string_view text, const std::vector<Field>& fields,
+            Weight weight = Weight::must_be_said);
   bool json_;
   std::string subject_;
   int out_fd_;
-  bool broken_ = false;
+  bool broken_ = false;   ///< nobody reads any more: nothing more is written
   std::chrono::steady_clock::time_point last_progress_{};
 };
 

@@ -1,6 +1,5 @@
 #include "gate/monitor/session.h"
 
-#include <poll.h>
 #include <sys/signalfd.h>
 
 #include <algorithm>
@@ -8,6 +7,12 @@
 #include <csignal>
 
 namespace backupctl::monitor {
+namespace {
+
+/// Comes unasked. A regular file or terminal never reports it; a pipe without a reader does.
+constexpr short gone = POLLERR | POLLHUP | POLLNVAL;
+
+}  // namespace
 
 Session::Session(Output& output, std::chrono::seconds timeout, bool watch_client)
     : output_(output), deadline_(Clock::now() + timeout), timeout_(timeout), watch_client_(watch_client) {
@@ -28,11 +33,23 @@ void Session::allow_grace(std::chrono::seconds grace) {
   deadline_ = Clock::now() + grace;
 }
 
+void Session::see_through() { seen_through_ = true; }
+
+pollfd Session::signal_poll() const { return {in_grace_ || seen_through_ ? -1 : signals_.get(), POLLIN, 0}; }
+
+pollfd Session::client_poll() const { return {watch_client_ && !in_grace_ && !seen_through_ ? output_.fd() : -1, 0, 0}; }
+
+bool Session::over() const {
+  pollfd polled[] = {signal_poll(), client_poll()};
+  ::poll(polled, std::size(polled), 0);
+  return Clock::now() >= deadline_ || polled[0].revents != 0 || (polled[1].revents & gone) != 0;
+}
+
 Result<std::vector<int>> Session::wait(const std::vector<int>& fds, std::optional<Clock::time_point> until) {
   std::vector<pollfd> polled;
   for (const int fd : fds) polled.push_back({fd, POLLIN, 0});
-  polled.push_back({in_grace_ ? -1 : signals_.get(), POLLIN, 0});
-  polled.push_back({watch_client_ && !in_grace_ ? output_.fd() : -1, 0, 0});  // POLLERR comes unasked
+  polled.push_back(signal_poll());
+  polled.push_back(client_poll());
   for (;;) {
     const auto now = Clock::now();
     if (now >= deadline_) {
@@ -48,10 +65,7 @@ Result<std::vector<int>> Session::wait(const std::vector<int>& fds, std::optiona
     const pollfd& signal = polled[fds.size()];
     const pollfd& client = polled[fds.size() + 1];
     if (signal.revents != 0) return fail(Exit::unavailable, "the gate was told to end by a signal");
-    if ((client.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-      // A regular file or terminal never reports POLLERR; a pipe without a reader does.
-      return fail(Exit::unavailable, "the client is gone");
-    }
+    if ((client.revents & gone) != 0) return fail(Exit::unavailable, "the client is gone");
     std::vector<int> found;
     for (std::size_t i = 0; i < fds.size(); ++i)
       if (polled[i].revents != 0) found.push_back(fds[i]);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <poll.h>
+
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -33,16 +35,28 @@ class Session {
   /// service again.
   void allow_grace(std::chrono::seconds grace);
 
+  /// From here on only the deadline ends the session, neither a dead client nor a signal: a service being started is not left
+  /// down because the link that asked for it broke (S1).
+  void see_through();
+
+  /// Whether the session must end, without waiting.
+  [[nodiscard]] bool over() const;
+
+  [[nodiscard]] bool in_grace() const { return in_grace_; }
   [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
   [[nodiscard]] std::chrono::seconds left() const;
   Output& output() { return output_; }
 
  private:
+  /// What ends it from outside: a signal, a client that is gone.
+  [[nodiscard]] pollfd signal_poll() const;
+  [[nodiscard]] pollfd client_poll() const;
   Output& output_;
   Clock::time_point deadline_;
   std::chrono::seconds timeout_;
   bool watch_client_;
   bool in_grace_ = false;
+  bool seen_through_ = false;
   UniqueFd signals_;
 };
 

@@ -31,7 +31,7 @@ Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, c
   if (!written) return pass(written.error());
   if (auto done = list.finish(); !done) return pass(done.error());
   return ArchiveTotals{written->bytes, archiver.members(), archiver.content_bytes(),
-                       list.bytes(),   written->digest,    list.digest()};
+                       list.bytes(),   list.lines(),       written->digest, list.digest()};
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ Result<> FileList::add(const Member& member, const std::optional<Digest>& conten
   if (member.sparse) line += R"("sparse":true,)";
   line.back() = '}';
   line += '\n';
+  ++lines_;
   constexpr std::size_t enough = 256 * 1024;
   return buffer_.size() < enough ? Result<>{} : finish();
 }

@@ -30,6 +30,8 @@ class FileList {
   /// Writes what is left.
   Result<> finish();
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  /// Lines, one a path of the archive.
+  [[nodiscard]] std::uint64_t lines() const { return lines_; }
   /// SHA-256 of the list; once, after finish().
   [[nodiscard]] Digest digest() { return hash_.finish(); }
 
@@ -37,6 +39,7 @@ class FileList {
   int fd_;
   std::string buffer_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t lines_ = 0;
   Sha256 hash_;
 };
 

@@ -24,6 +24,7 @@ Record entry_of(const ArchiveTotals& totals) {
   record.kind = Record::Kind::entry;
   record.set_text(file_list_name);
   record.number[0] = static_cast<std::int64_t>(totals.list_bytes);
+  record.number[1] = static_cast<std::int64_t>(totals.list_lines);
   record.number[3] = 1;
   record.digest = totals.list_digest;
   return record;

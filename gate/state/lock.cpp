@@ -27,15 +27,23 @@ pid_t holder(const StateDir& state, const std::string& name) {
   return pid;
 }
 
-/// Sends a signal to the holder. A pidfd is opened first and the lock's owner read again, so that a number that was given to
-/// another process meanwhile is never signalled.
-void signal_holder(const StateDir& state, const std::string& name, int number) {
-  const pid_t pid = holder(state, name);
-  if (pid <= 1) return;
+/// Sends a signal to the process `pid` if it holds the lock. A pidfd is opened first and the lock's owner read again, so that a
+/// number that was given to another process meanwhile is never signalled.
+/// @return whether it was sent
+bool signal_holder(const StateDir& state, const std::string& name, pid_t pid, int number) {
+  if (pid <= 1) return false;
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd || holder(state, name) != pid) return;
-  if (auto free = Lock::try_take(state, name); free && free->has_value()) return;
-  ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0);
+  if (!pidfd || holder(state, name) != pid) return false;
+  if (auto free = Lock::try_take(state, name); free && free->has_value()) return false;
+  return ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0;
+}
+
+/// Whether nobody holds the lock at this moment.
+Result<bool> is_free(const StateDir& state, const std::string& name) {
+  if (name.empty()) return true;
+  const auto lock = Lock::try_take(state, name);
+  if (!lock) return pass(lock.error());
+  return lock->has_value();
 }
 
 }  // namespace
@@ -60,11 +68,14 @@ Result<std::optional<Lock>> Lock::try_take(const StateDir& state, const std::str
 }
 
 Result<Lock> take_any(const StateDir& state, const std::vector<std::string>& names, std::chrono::seconds within,
-                      monitor::Session& session, const std::string& busy) {
+                      monitor::Session& session, const std::string& busy, const std::string& after) {
   const auto give_up = monitor::Clock::now() + within;
   bool said = false;
   for (;;) {
+    const auto open = is_free(state, after);
+    if (!open) return pass(open.error());
     for (const std::string& name : names) {
+      if (!*open) break;
       auto lock = Lock::try_take(state, name);
       if (!lock) return pass(lock.error());
       if (lock->has_value()) return std::move(**lock);
@@ -77,15 +88,18 @@ Result<Lock> take_any(const StateDir& state, const std::vector<std::string>& nam
 }
 
 Result<Lock> take_over(const StateDir& state, const std::string& name, std::chrono::seconds grace, monitor::Session& session) {
-  const auto kill_at = monitor::Clock::now() + grace;
-  int next_signal = SIGTERM;
+  pid_t asked = 0;
+  monitor::Clock::time_point kill_at{};
   for (;;) {
     auto lock = Lock::try_take(state, name);
     if (!lock) return pass(lock.error());
     if (lock->has_value()) return std::move(**lock);
-    if (next_signal == SIGTERM || (next_signal == SIGKILL && monitor::Clock::now() >= kill_at)) {
-      signal_holder(state, name, next_signal);
-      next_signal = next_signal == SIGTERM ? SIGKILL : 0;
+    const auto now = monitor::Clock::now();
+    const pid_t pid = holder(state, name);
+    if (pid != asked) {
+      if (signal_holder(state, name, pid, SIGTERM)) asked = pid, kill_at = now + grace;
+    } else if (now >= kill_at) {
+      signal_holder(state, name, pid, SIGKILL);
     }
     if (auto waited = session.wait({}, monitor::Clock::now() + retry_every); !waited) return pass(waited.error());
   }

@@ -26,12 +26,13 @@ class Lock {
 };
 
 /// Takes the first free of `names`, waiting for up to `within`; the session's own end comes first.
+/// @param after  a lock that must be free before one of them is taken; empty: none
 /// Error Exit::unavailable, `busy` being the sentence, when none became free.
 Result<Lock> take_any(const StateDir& state, const std::vector<std::string>& names, std::chrono::seconds within,
-                      monitor::Session& session, const std::string& busy);
+                      monitor::Session& session, const std::string& busy, const std::string& after = "");
 
-/// Asks the process that holds the lock to end (SIGTERM; SIGKILL after `grace`) and takes it over: whoever starts a service
-/// ends what still reads it (architecture.md, "Leases").
+/// Asks the process that holds the lock to end (SIGTERM; SIGKILL after `grace`) and takes it over; a later holder is asked the
+/// same way.
 Result<Lock> take_over(const StateDir& state, const std::string& name, std::chrono::seconds grace, monitor::Session& session);
 
 }  // namespace backupctl::state

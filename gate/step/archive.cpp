@@ -17,21 +17,42 @@ namespace {
 
 struct Lacking {
   const policy::Remote* remote;
-  bool manifest;   ///< something is there under the name, with a manifest
+  Presence presence;
 };
 
-/// The remotes that lack today's archive. Where it lies already with a good manifest there is nothing to do (rule 8).
-Result<std::vector<Lacking>> still_lacking(Context& context, const policy::Plan& plan, const std::string& name, const std::string& keys) {
-  std::vector<Lacking> lacking;
-  for (const policy::Remote* remote : plan.remotes) {
-    auto files = RemoteFiles::open(context, *remote);
-    if (!files) return pass(files.error());
-    auto presence = look_for(*files, plan.service->name, name, keys);
-    if (!presence) return pass(presence.error());
-    if (!presence->committed || context.replace) lacking.push_back({remote, presence->manifest});
-    if (auto closed = files->close(); !closed) return pass(closed.error());
+/// The faults of single remotes: one that is down does not cost the others their copy.
+class Faults {
+ public:
+  explicit Faults(const Context& context) : context_(context) {}
+  /// Takes what went wrong with one remote. @return whether the step must end with it, the session being over.
+  bool take(const Error& error) {
+    if (!first_) {
+      first_ = error;
+    } else {
+      context_.output.note(error.sentence, true);
+    }
+    return context_.session.over();
   }
-  return lacking;
+  [[nodiscard]] bool any() const { return first_.has_value(); }
+  /// @param served  the remotes that have the archive all the same
+  [[nodiscard]] Error told(const std::vector<std::string>& served) const {
+    if (served.empty()) return *first_;
+    return {first_->exit, fmt::format("{}; the archive is committed on {}", first_->sentence, fmt::join(served, ", "))};
+  }
+
+ private:
+  const Context& context_;
+  std::optional<Error> first_;
+};
+
+/// What a remote holds under the name of today's archive.
+Result<Presence> look_at(Context& context, const policy::Remote& remote, const std::string& service, const std::string& name, const std::string& keys) {
+  auto files = RemoteFiles::open(context, remote);
+  if (!files) return pass(files.error());
+  auto presence = look_for(*files, service, name, keys);
+  if (!presence) return pass(presence.error());
+  if (auto closed = files->close(); !closed) return pass(closed.error());
+  return presence;
 }
 
 /// The smallest archive that counts (policy.md, guard.min_size).
@@ -59,9 +80,22 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   if (!tree) return pass(tree.error());
   auto rest = AtRest::check(context, service);
   if (!rest) return pass(rest.error());
-  auto lacking = still_lacking(context, plan, name, *keys);
-  if (!lacking) return pass(lacking.error());
-  if (lacking->empty()) return Report{fmt::format("skipped: {} is there already and valid", name), {}, Exit::skipped};
+  Faults faults(context);
+  std::vector<std::string> served;
+  // Where it lies already with a good manifest there is nothing to do (rule 8).
+  std::vector<Lacking> lacking;
+  for (const policy::Remote* remote : plan.remotes) {
+    auto presence = look_at(context, *remote, service.name, name, *keys);
+    if (!presence) {
+      if (faults.take(presence.error())) return pass(presence.error());
+    } else if (presence->committed && !context.replace) {
+      served.push_back(remote->name);
+    } else {
+      lacking.push_back({remote, std::move(*presence)});
+    }
+  }
+  if (lacking.empty() && faults.any()) return pass(faults.told(served));
+  if (lacking.empty()) return Report{fmt::format("skipped: {} is there already and valid", name), {}, Exit::skipped};
 
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
@@ -72,28 +106,33 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   if (auto good = check_size(service, read->archive_bytes); !good) return pass(good.error());
   const bool complete = read->faults == 0;
   const std::string final_name = complete ? name : name + std::string(incomplete_ending);
-  auto manifest = write_manifest(context, service, *today, final_name, *read, *spool);
+  auto manifest = write_manifest(context, service, *today, final_name, *read, *spool, *keys);
   if (!manifest) return pass(manifest.error());
 
   std::vector<monitor::Field> fields = {monitor::text_field("archive", final_name), monitor::bytes_field("size", read->archive_bytes),
                                         monitor::bytes_field("source", read->source_bytes), monitor::number_field("members", read->members)};
   std::int64_t deleted = 0;
-  for (const Lacking& lack : *lacking) {
+  const auto serve = [&](Lacking& lack) -> Result<> {
     auto files = RemoteFiles::open(context, *lack.remote);
     if (!files) return pass(files.error());
     // An incomplete archive has a name of its own, which may be there from an earlier run of the day.
-    const bool old_manifest = lack.manifest || !complete;
-    if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool); !committed) return pass(committed.error());
+    const bool old_manifest = lack.presence.manifest || !complete;
+    if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool); !committed) return committed;
+    served.push_back(lack.remote->name);
     if (complete) {
-      if (auto noted = note_committed(context, service, *today); !noted) return pass(noted.error());
+      if (auto noted = note_committed(context, service, *today); !noted) return noted;
       // Only after this run's upload has been verified there (rule 7).
-      auto pruned = prune(context, *files, plan, *today, *keys);
+      auto pruned = prune(context, *files, plan, *today, *keys, std::move(lack.presence.entries), final_name);
       if (!pruned) return pass(pruned.error());
       deleted += *pruned;
     }
-    if (auto closed = files->close(); !closed) return pass(closed.error());
-  }
+    return files->close();
+  };
+  for (Lacking& lack : lacking)
+    if (auto done = serve(lack); !done && faults.take(done.error())) return pass(done.error());
+  if (!complete && faults.any()) context.output.note(faults.told({}).sentence, true);
   if (!complete) return pass(incomplete(*read, final_name));
+  if (faults.any()) return pass(faults.told(served));
   fields.push_back(monitor::number_field("deleted", deleted));
   return Report{"committed", fields};
 }

@@ -62,17 +62,19 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
   auto entries = remote.list(remote.layout().archives(service));
   if (!entries) return pass(entries.error());
   const std::string manifest = archive + std::string(manifest_ending);
-  const Entry* entry = find(*entries, archive);
-  if (find(*entries, manifest) == nullptr) return Presence{};
-  if (entry == nullptr) return Presence{false, true};
+  Presence presence;
+  presence.entries = std::move(*entries);
+  const Entry* entry = find(presence.entries, archive);
+  presence.manifest = find(presence.entries, manifest) != nullptr;
+  if (!presence.manifest || entry == nullptr) return presence;
   const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, archive, keys);
-  if (!checked && checked.error().exit == Exit::bad_data) return Presence{false, true};
-  if (!checked) return pass(checked.error());
-  return Presence{checked->number[2] == 1 && checked->number[0] == entry->size, true};
+  if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
+  presence.committed = checked && checked->number[2] == 1 && checked->number[0] == entry->size;
+  return presence;
 }
 
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
-                        const state::Spool& spool) {
+                        const state::Spool& spool, const std::string& keys) {
   const bool gzip = service.format == policy::ArchiveFormat::tar_gz;
   manifest::Manifest manifest;
   manifest.service = service.name;
@@ -87,7 +89,7 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
   manifest.sha256 = read.digest;
   manifest.members = read.members;
   manifest.source_bytes = read.source_bytes;
-  manifest.files_count = read.members;
+  manifest.files_count = read.files;
   manifest.files_sha256 = read.files_digest;
   manifest.complete = read.faults == 0;
   manifest.consistency = word(service.consistency);
@@ -111,7 +113,13 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
   ::fchmod(out.get(), 0644);
   ::fchmod(sum.get(), 0644);
   if (auto written = write_all(sum.get(), fmt::format("{}  {}\n", to_hex(read.digest), name)); !written) return written;
-  return manifest::assemble(out.get(), *object, *signature, list.get());
+  if (auto assembled = manifest::assemble(out.get(), *object, *signature, list.get()); !assembled) return assembled;
+  const UniqueFd whole = open_beneath(spool.fd(), fmt::format("{}/{}{}", beside_folder, name, manifest_ending), O_RDONLY);
+  auto trusted = memory_file(keys);
+  if (!whole || !trusted) return fail_errno(Exit::io_error, errno, "cannot read the manifest back in {}; nothing was sent", spool.path());
+  if (auto checked = run_relay(context, {"manifest", service.name, name}, whole.get(), {trusted->get()}); !checked)
+    return fail(checked.error().exit == Exit::bad_data ? Exit::bug : checked.error().exit, "the manifest of {} would not be accepted by a restore, so nothing was sent: {}", name, checked.error().sentence);
+  return {};
 }
 
 Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, bool old_manifest,

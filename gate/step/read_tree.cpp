@@ -40,7 +40,7 @@ Result<TreeRead> read_tree(Context& context, const policy::Service& service, int
   std::size_t shown = 0;
   monitor::Job job(context.session);
   const std::size_t place = job.add(std::move(*child), [&](const Record& record) {
-    if (record.kind == Record::Kind::entry) read.files_digest = record.digest;
+    if (record.kind == Record::Kind::entry) read.files_digest = record.digest, read.files = record.number[1];
     if (record.kind != Record::Kind::not_read) return record.kind == Record::Kind::entry;
     if (record.number[0] != special_file && read.first_fault.empty()) read.first_fault = reason(record);
     if (shown++ < lines_shown) context.output.note(reason(record), record.number[0] != special_file);

@@ -11,7 +11,8 @@ namespace backupctl::step {
 /// What the reader made of a tree; its files are `archive` and `files.jsonl` in the spool.
 struct TreeRead {
   std::int64_t archive_bytes = 0;
-  std::int64_t members = 0;
+  std::int64_t members = 0;       ///< headers in the tar; a live file that changed has one for each time it was read
+  std::int64_t files = 0;         ///< lines of files.jsonl
   std::int64_t source_bytes = 0;
   std::int64_t faults = 0;        ///< unreadable, changed, vanished, mount points (D2)
   std::string first_fault;        ///< one of them, escaped

@@ -15,13 +15,13 @@ bool has(const std::vector<Entry>& entries, const std::string& name) {
 }
 
 /// The service's archives that have a manifest at all. What lacks one is reported.
-std::vector<const Entry*> with_manifest(Context& context, const std::string& service, const std::vector<Entry>& entries) {
-  std::vector<const Entry*> found;
+std::vector<std::string> with_manifest(Context& context, const std::string& service, const std::vector<Entry>& entries) {
+  std::vector<std::string> found;
   for (const Entry& entry : entries) {
     const auto name = policy::parse_archive_name(entry.name);
     if (entry.directory || !name || name->service != service) continue;
     if (has(entries, entry.name + std::string(manifest_ending))) {
-      found.push_back(&entry);
+      found.push_back(entry.name);
     } else {
       context.output.note(fmt::format("{} has no manifest: it is neither counted nor deleted", entry.name), true);
     }
@@ -29,19 +29,21 @@ std::vector<const Entry*> with_manifest(Context& context, const std::string& ser
   return found;
 }
 
-/// Rule 3: those whose manifest is signed by a trusted key, complete, and matches. All others are reported.
+/// Rule 3: archives whose manifest is present, signed by a trusted key, complete, and matches. All others are reported.
 Result<std::vector<std::string>> candidates(Context& context, RemoteFiles& remote, const std::string& service,
-                                            const std::vector<const Entry*>& archives, const std::string& keys) {
+                                            const std::vector<Entry>& entries, const std::string& keys) {
   std::vector<std::string> found;
-  for (const Entry* entry : archives) {
-    const std::string manifest = entry->name + std::string(manifest_ending);
-    const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, entry->name, keys);
+  for (const Entry& entry : entries) {
+    const auto name = policy::parse_archive_name(entry.name);
+    const std::string manifest = entry.name + std::string(manifest_ending);
+    if (entry.directory || !name || name->service != service || !has(entries, manifest)) continue;
+    const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, entry.name, keys);
     if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
-    if (checked && checked->number[2] == 1 && checked->number[0] == entry->size) {
-      found.push_back(entry->name);
+    if (checked && checked->number[2] == 1 && checked->number[0] == entry.size) {
+      found.push_back(entry.name);
       continue;
     }
-    context.output.note(fmt::format("{} does not fit its manifest ({}): it is neither counted nor deleted", entry->name,
+    context.output.note(fmt::format("{} does not fit its manifest ({}): it is neither counted nor deleted", entry.name,
                                     checked ? "size or status" : checked.error().sentence), true);
   }
   return found;
@@ -54,20 +56,22 @@ Result<> remove_archive(RemoteFiles& remote, const std::string& service, const s
   return {};
 }
 
-/// What earlier runs of ours left unfinished: uploads that were never verified, and incomplete archives, now that a complete one
-/// is there.
+/// Whether it is what an earlier run of ours left unfinished: an upload that was never verified, or an incomplete archive, now
+/// that a complete one is there.
+bool is_leftover(const std::string& service, const Entry& entry) {
+  // "….tar.gz.incomplete.partial" is one of ours as well.
+  const std::size_t at = std::min(entry.name.find(partial_ending), entry.name.find(incomplete_ending));
+  if (entry.directory || at == std::string::npos) return false;
+  if (!entry.name.ends_with(partial_ending) && !entry.name.ends_with(incomplete_ending)) return false;
+  const auto name = policy::parse_archive_name(std::string_view(entry.name).substr(0, at));
+  return name && name->service == service;
+}
+
 Result<> sweep(Context& context, RemoteFiles& remote, const std::string& service, const std::vector<Entry>& entries) {
   for (const Entry& entry : entries) {
-    for (const std::string_view ending : {partial_ending, incomplete_ending}) {
-      const std::size_t at = entry.name.rfind(ending);
-      if (entry.directory || at == std::string::npos || at + ending.size() != entry.name.size()) continue;
-      const auto name = policy::parse_archive_name(std::string_view(entry.name).substr(0, at));
-      // "….tar.gz.incomplete.partial" is one of ours as well.
-      const auto inner = policy::parse_archive_name(std::string_view(entry.name).substr(0, std::min(at, entry.name.find(incomplete_ending))));
-      if ((!name || name->service != service) && (!inner || inner->service != service)) continue;
-      context.output.step(fmt::format("removing the unfinished {}", entry.name));
-      if (auto removed = remove_archive(remote, service, entry.name); !removed) return removed;
-    }
+    if (!is_leftover(service, entry)) continue;
+    context.output.step(fmt::format("removing the unfinished {}", entry.name));
+    if (auto removed = remove_archive(remote, service, entry.name); !removed) return removed;
   }
   return {};
 }
@@ -82,27 +86,28 @@ Result<> note_committed(Context& context, const policy::Service& service, CivilD
   return state::write_history(context.state, service.name, *history);
 }
 
-Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::Plan& plan, CivilDate today, const std::string& keys) {
+Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::Plan& plan, CivilDate today, const std::string& keys,
+                           std::vector<Entry> before, const std::string& committed) {
   const policy::Service& service = *plan.service;
   auto history = state::read_history(context.state, service.name);
   if (!history) return pass(history.error());
-  auto entries = remote.list(remote.layout().archives(service.name));
-  if (!entries) return pass(entries.error());
-  if (auto swept = sweep(context, remote, service.name, *entries); !swept) return pass(swept.error());
-  const auto archives = with_manifest(context, service.name, *entries);
   const auto judge = [&](const std::vector<std::string>& names) {
     return policy::retain(names, {.today = today, .keep = plan.keep, .keep_last = plan.keep_last, .service = service.name,
                                   .newest_committed = history->newest_committed});
   };
-  std::vector<std::string> unread;
-  for (const Entry* entry : archives) unread.push_back(entry->name);
-  auto verdicts = judge(unread);
+  for (const std::string& name : {committed, committed + std::string(manifest_ending)})
+    if (!has(before, name)) before.push_back({name, 0, 0, false, {}});
+  Result<std::vector<std::string>> names = with_manifest(context, service.name, before);
+  auto verdicts = judge(*names);
   if (!verdicts) return pass(verdicts.error());
   // An archive that does not count can only make others stay: where nothing goes although all are taken to count, nothing goes,
-  // and a service that stands still meanwhile need not wait for a manifest of every archive.
-  auto names = Result<std::vector<std::string>>(std::move(unread));
-  if (!policy::deletions(*verdicts, 1).empty()) {
-    names = candidates(context, remote, service.name, archives, keys);
+  // and a service that stands still meanwhile need not wait until every manifest was read.
+  const bool sweeps = std::any_of(before.begin(), before.end(), [&](const Entry& entry) { return is_leftover(service.name, entry); });
+  if (sweeps || !policy::deletions(*verdicts, 1).empty()) {
+    auto entries = remote.list(remote.layout().archives(service.name));
+    if (!entries) return pass(entries.error());
+    if (auto swept = sweep(context, remote, service.name, *entries); !swept) return pass(swept.error());
+    names = candidates(context, remote, service.name, *entries, keys);
     if (!names) return pass(names.error());
     verdicts = judge(*names);
     if (!verdicts) return pass(verdicts.error());

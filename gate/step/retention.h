@@ -11,7 +11,11 @@ Result<> note_committed(Context& context, const policy::Service& service, CivilD
 
 /// Retention on one remote (policy.md, "Retention"): lists anew, counts the archives whose manifest is good, deletes the oldest
 /// that no rule keeps, at most max_delete a day, each with its reason in the journal (D4). Our own old temporaries are swept.
+/// @param before  what lay there before this run, by a listing under the service's lock; with this run's archive it tells
+///   whether there can be anything to do at all, and only then anything is listed anew (rule 7) and read
+/// @param committed  the name of this run's archive
 /// @return how many archives were deleted
-Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::Plan& plan, CivilDate today, const std::string& keys);
+Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::Plan& plan, CivilDate today, const std::string& keys,
+                           std::vector<Entry> before, const std::string& committed);
 
 }  // namespace backupctl::step

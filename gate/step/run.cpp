@@ -48,7 +48,8 @@ Result<std::vector<state::Lock>> queue(Context& context, const policy::Plan& pla
   locks.push_back(std::move(*slot));
   const std::string name = (plan.target != nullptr ? "target-" : "service-") + name_of(plan);
   auto lock = state::take_any(context.state, {name}, wait, context.session,
-                              fmt::format("another step of {} has run for {} s, so nothing was done; try again later", name_of(plan), wait.count()));
+                              fmt::format("another step of {} has run for {} s, so nothing was done; try again later", name_of(plan), wait.count()),
+                              plan.service != nullptr ? start_lock(plan.service->name) : "");
   if (!lock) return pass(lock.error());
   locks.push_back(std::move(*lock));
   return locks;

@@ -1,18 +1,40 @@
 #include "gate/step/service_start.h"
 
 #include "gate/lease/store.h"
-#include "gate/state/lock.h"
 #include "gate/step/runner.h"
 
 namespace backupctl::step {
+namespace {
+
+constexpr std::chrono::seconds grace_of_a_step{20};  ///< for what still reads the service, between SIGTERM and SIGKILL
+
+}  // namespace
+
+std::string start_lock(const std::string& service) { return "start-" + service; }
+
+Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, monitor::Session& session, const std::string& service) {
+  session.see_through();
+  std::vector<state::Lock> locks;
+  auto start = state::take_any(state, {start_lock(service)}, session.left(), session,
+                               fmt::format("another start of {} has not ended, so nothing was done; see backupctl --status {}", service, service));
+  if (!start) return pass(start.error());
+  locks.push_back(std::move(*start));
+  auto idle = state::take_over(state, "service-" + service, grace_of_a_step, session);
+  if (!idle) return pass(idle.error());
+  locks.push_back(std::move(*idle));
+  return locks;
+}
 
 Result<std::optional<lease::Lease>> end_lease(const state::StateDir& state, monitor::Session& session, const std::string& name) {
   auto lease = lease::read(state.fd(), name);
   if (!lease) return pass(lease.error());
   if (!lease->has_value()) return lease;
-  // Who starts the service first ends what still reads it as if it stood still (architecture.md, "Leases").
-  auto lock = state::take_over(state, "service-" + name, std::chrono::seconds(20), session);
-  if (!lock) return pass(lock.error());
+  auto locks = clear_the_way(state, session, name);
+  if (!locks) return pass(locks.error());
+  // Another start may have ended it while this one waited.
+  lease = lease::read(state.fd(), name);
+  if (!lease) return pass(lease.error());
+  if (!lease->has_value()) return lease;
   const auto run = controller_runner(session);
   if (auto started = service::start((*lease)->controller, name, (*lease)->units, session.left(), run); !started)
     return pass(started.error());

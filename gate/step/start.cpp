@@ -1,6 +1,5 @@
 #include <time.h>
 
-#include "gate/state/lock.h"
 #include "gate/step/runner.h"
 #include "gate/step/service_start.h"
 #include "gate/step/step.h"
@@ -14,6 +13,7 @@ std::string count(std::size_t units, std::string_view what) { return fmt::format
 
 Result<Report> start(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
+  context.session.see_through();
   auto ended = end_lease(context.state, context.session, service.name);
   if (!ended) return pass(ended.error());
   if (ended->has_value()) {
@@ -35,8 +35,8 @@ Result<Report> start(Context& context, const policy::Plan& plan) {
     return fail(Exit::unavailable, "{} does not exist, so it cannot be started; create it or mend controller.{} in the policy",
                 state->missing.front(), controller.name);
   if (state->stopped.empty()) return Report{"runs already", {}};
-  auto lock = state::take_over(context.state, "service-" + service.name, std::chrono::seconds(20), context.session);
-  if (!lock) return pass(lock.error());
+  auto locks = clear_the_way(context.state, context.session, service.name);
+  if (!locks) return pass(locks.error());
   if (auto started = service::start(controller, service.name, state->stopped, context.session.left(), run); !started)
     return pass(started.error());
   return Report{count(state->stopped.size(), "started"), {}};

@@ -4,8 +4,9 @@
 e2e_begin "$@"
 
 e2e_install
-fault_policy() {
-  write_policy - <<EOF
+fault_policy() { fault_policy_text "$@" | write_policy -; }
+fault_policy_text() {
+  cat <<EOF
 $(vaultwarden_policy)
 [controller.stubborn]
 kind = "podman"
@@ -30,7 +31,7 @@ path = "$ROOT/does-not-exist"
 remotes = ["onedrive"]
 [service.plain]
 path = "$ROOT/plain"
-remotes = ["onedrive"]
+remotes = ["onedrive"] # plain
 EOF
 }
 fault_policy
@@ -147,6 +148,35 @@ resume
 check "… and the next one is served" ssh_gate "$SYNC"
 check "start" ssh_gate 'backupctl --start vaultwarden'
 check "… the container runs" is_running vaultwarden
+
+# A client that reads nothing, and one that is gone before its start begins (S1, S5).
+mkfifo "$ROOT/deaf"; exec 9<>"$ROOT/deaf"
+timeout 1 cat /dev/zero >&9
+deaf() { timeout 60 env -i SSH_ORIGINAL_COMMAND="$1" $GATE --ssh-gate >&9; }
+check "a client that reads nothing holds up no step" deaf 'backupctl --archive plain'
+exec 9>&-
+check "stop" ssh_gate 'backupctl --stop vaultwarden'
+gate 'backupctl --start vaultwarden' 2>/dev/null | true
+check "a start whose client is gone starts all the same" is_running vaultwarden
+check_not "… and ends the lease" test -e $STATE/leases/vaultwarden
+
+# A live file that grows while it is read: the archive is a backup that restores.
+rm -rf "$MIRROR/plain/archives"
+head -c 60000000 /dev/zero >"$ROOT/plain/log"
+(for ((i = 0; i < 3000; i++)); do echo "$i" >>"$ROOT/plain/log"; sleep 0.01; done) & writer=$!
+check "a hot archive of a growing file" $GATE --archive plain
+kill $writer 2>/dev/null; wait $writer 2>/dev/null
+check "… restores" $GATE --restore plain --archive latest --to "$ROOT/restored-plain"
+check "… with the file" test -s "$ROOT/restored-plain/data/log"
+
+# One of two remotes is down: the other gets its copy, and the fault is told.
+rm -rf "$MIRROR/plain/archives"
+(umask 077; printf '[dead]\ntype = webdav\nurl = http://127.0.0.1:1\nvendor = other\n' >>/etc/backupctl/rclone.conf)
+{ fault_policy_text 60s; printf '[remote.dead]\nroot = "/x"\n'; } | sed 's/^remotes = \["onedrive"\] # plain$/remotes = ["dead", "onedrive"]/' | write_policy -
+check_exit 69 "one of two remotes is down: 69" ssh_gate 'backupctl --archive plain'
+check_says "… and the other is named" "committed on onedrive"
+check "… where the archive is" ls "$MIRROR"/plain/archives/plain-*.manifest.json
+fault_policy
 
 # A container that does not stop.
 run_container stubborn "$ROOT/stubborn" stubborn

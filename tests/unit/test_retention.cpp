@@ -211,6 +211,13 @@ TEST_CASE("D4: whatever lies there, retention is safe") {
     CHECK(with(Fate::keep, cut, run) == kept);
     deleted += static_cast<int>(first.size());
 
+    // Archives that turn out not to count make others stay, and never go.
+    Names fewer;
+    for (const std::string& name : names)
+      if (below(4) != 0) fewer.push_back(name);
+    const Names gone = with(Fate::delete_, names, run);
+    for (const std::string& name : with(Fate::delete_, fewer, run)) CHECK(std::find(gone.begin(), gone.end(), name) != gone.end());
+
     // What the floors alone keep, a request above them keeps.
     for (const std::string& name : with(Fate::keep, names, {today, floors, 0, "n8n", {}})) {
       CHECK(std::find(kept.begin(), kept.end(), name) != kept.end());
