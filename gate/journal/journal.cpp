@@ -25,14 +25,6 @@ constexpr off_t rotate_above = 64 << 20;
 constexpr std::size_t tail_size = 16384;   // longer than any line
 constexpr int most_reopenings = 16;        // each means 64 MiB written by others within the wait for one lock
 
-/// What a refusal counter file holds.
-struct RefusalCount {
-  std::int64_t minute = 0;
-  std::uint32_t written = 0;
-  std::uint32_t suppressed = 0;
-};
-constexpr std::uint32_t refusals_a_minute = 60;
-
 /// The journal, opened and locked, and where its chain stands.
 struct Opened {
   UniqueFd fd;
@@ -152,29 +144,11 @@ Result<std::string> append(const state::StateDir& state, const Entry& entry, Dur
   }
   if (auto written = write_entry(*journal, entry); !written) return pass(written.error());
   write_head(state, journal->position);
-  if (durability == Durability::now && ::fdatasync(journal->fd.get()) != 0)
+  if (durability == Durability::later) return journal->position.hash;
+  ::flock(journal->fd.get(), LOCK_UN);  // the line has its place, and who need not wait for the disk should not wait for us
+  if (::fdatasync(journal->fd.get()) != 0)
     return fail_errno(Exit::io_error, errno, "cannot sync the journal");
   return journal->position.hash;
-}
-
-void append_refusal(const state::StateDir& state, const Entry& entry) {
-  UniqueFd fd = open_beneath(state.fd(), "journal/refusals", O_RDWR | O_CREAT, 0600);
-  if (!fd || ::flock(fd.get(), LOCK_EX) != 0) return;
-  RefusalCount count;
-  if (::pread(fd.get(), &count, sizeof count, 0) != static_cast<ssize_t>(sizeof count)) count = {};
-  const std::int64_t minute = ::time(nullptr) / 60;
-  if (minute != count.minute) {
-    if (count.suppressed > 0)
-      static_cast<void>(append(state, {"refused", {{"text", fmt::format("{} more refusals within one minute", count.suppressed)}}}, Durability::later));
-    count = {minute, 0, 0};
-  }
-  if (count.written < refusals_a_minute) {
-    ++count.written;
-    static_cast<void>(append(state, entry, Durability::later));  // nothing runs, so nothing depends on it
-  } else {
-    ++count.suppressed;
-  }
-  [[maybe_unused]] const ssize_t n = ::pwrite(fd.get(), &count, sizeof count, 0);
 }
 
 std::string head(const state::StateDir& state) {

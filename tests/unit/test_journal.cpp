@@ -113,6 +113,21 @@ TEST_CASE("X11: a flood of refusals costs a bounded journal, and its size is sai
   CHECK(verdict->faults.empty());
 }
 
+TEST_CASE("X11: so does a flood of requests that only look, and it hides no refusal") {
+  StateFixture fixture;
+  for (int i = 0; i < 1000; ++i) {
+    const auto head = journal::append_look(fixture.state(), {"request", {{"request", "backupctl --status"}}});
+    REQUIRE(head.has_value());
+    CHECK(*head == journal::head(fixture.state()));
+  }
+  const auto verdict = journal::verify(fixture.state());
+  REQUIRE(verdict.has_value());
+  CHECK(verdict->entries <= 122);
+  CHECK(verdict->faults.empty());
+  journal::append_refusal(fixture.state(), {"refused", {{"request", "the one that matters"}}});
+  CHECK(fixture.read(file).find("the one that matters") != std::string::npos);
+}
+
 TEST_CASE("writers at the same time make one chain") {
   StateFixture fixture;
   for (int child = 0; child < 4; ++child)
