@@ -6,8 +6,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 
 #include "common/record.h"
 
@@ -21,6 +19,8 @@ UniqueFd open_resolved(int dir, const std::string& name, int flags, mode_t mode,
   how.resolve = resolve;
   return UniqueFd(static_cast<int>(::syscall(SYS_openat2, dir, name.c_str(), &how, sizeof how)));
 }
+
+constexpr int most_links = 40;  // as the kernel's (path_resolution(7))
 
 /// What is wrong with an opened file or directory that must be root's alone; empty when nothing is.
 std::string_view ownership_fault(const struct stat& st, bool secret) {
@@ -91,9 +91,34 @@ Result<UniqueFd> open_trusted(const std::string& path, bool secret) {
 }
 
 Result<UniqueFd> open_trusted_program(const std::string& path) {
-  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), ::free);
-  if (!real) return fail_errno(Exit::bad_config, errno, "cannot run {}", path);
-  return open_trusted(real.get());
+  if (path.empty() || path.front() != '/') return fail(Exit::bad_config, "{} is not an absolute path", path);
+  const auto failed = [&](int code) { return fail_errno(Exit::bad_config, code, "cannot run {}", path); };
+  const auto open_root = [] { return UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)); };
+  // The kernel's own way through the path (path_resolution(7)), with a look at every directory on it.
+  UniqueFd at = open_root();
+  std::string rest = path;
+  for (int links = 0; !rest.empty();) {
+    const std::size_t end = rest.find('/');
+    const std::string part = rest.substr(0, end);
+    rest.erase(0, end == std::string::npos ? end : end + 1);
+    if (part.empty()) continue;
+    UniqueFd next(::openat(at.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st{};
+    if (!next || ::fstat(next.get(), &st) != 0) return failed(errno);
+    if (S_ISLNK(st.st_mode)) {
+      char target[4096];
+      const ssize_t size = ::readlinkat(next.get(), "", target, sizeof target);
+      if (size <= 0 || size == static_cast<ssize_t>(sizeof target) || ++links > most_links) return failed(size < 0 ? errno : ELOOP);
+      if (target[0] == '/') at = open_root();
+      rest = std::string(target, static_cast<std::size_t>(size)) + "/" + rest;
+      continue;
+    }
+    const auto fault = ownership_fault(st, false);
+    if (!fault.empty() && S_ISDIR(st.st_mode)) return fail(Exit::bad_config, "{} leads through the directory {}, which {}", path, part, fault);
+    if (!fault.empty()) return fail(Exit::bad_config, "{} {}", path, fault);
+    at = std::move(next);
+  }
+  return at;
 }
 
 Result<> write_file_durably(const std::string& path, std::string_view bytes, mode_t mode) {

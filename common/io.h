@@ -39,8 +39,9 @@ UniqueFd open_beneath(int dir, const std::string& name, int flags, mode_t mode =
 /// Error: Exit::bad_config, saying what is wrong with which path.
 Result<UniqueFd> open_trusted(const std::string& path, bool secret = false);
 
-/// The same for a program that root is about to run: its path may lead through the system's own symbolic links
-/// (/bin -> usr/bin), so what the path resolves to is checked. The descriptor is O_PATH-like: good for fstat, not needed to run.
+/// The same for a program that root is about to run: its path may lead through symbolic links (/bin -> usr/bin), as long as
+/// every directory on the way, those of the links included, is root's alone: then nobody else can lead the name elsewhere
+/// between this check and execve(2), nor choose which program of root's it means. The descriptor is O_PATH: good for fstat.
 Result<UniqueFd> open_trusted_program(const std::string& path);
 
 /// Writes `bytes` to a temporary beside `path`, fsyncs, renames over `path`, fsyncs the directory: after a crash the old or

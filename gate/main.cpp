@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "common/request.h"
+#include "gate/monitor/child.h"
 #include "gate/operator/operator.h"
 #include "gate/config/policy_file.h"
 #include "gate/request/serve.h"
@@ -31,7 +33,9 @@ bool clean_up() {
   ::close_range(3, ~0U, 0);
   ::clearenv();
   ::umask(077);
-  const rlimit core{1, 1};  // not 0, which a piped core_pattern ignores (core(5))
+  // 1, not 0, which a piped core_pattern ignores (core(5)). The hard limit stays, so that a controller can have back what the gate
+  // was started with.
+  const rlimit core{1, std::max<rlim_t>(1, monitor::core_limit_at_start().rlim_max)};
   ::setrlimit(RLIMIT_CORE, &core);
   ::prctl(PR_SET_DUMPABLE, 0);
   return ::chdir("/") == 0;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 
 #include "common/escape.h"
@@ -22,14 +23,7 @@ namespace {
 constexpr const char* file_name = "journal/journal.jsonl";
 constexpr off_t rotate_above = 64 << 20;
 constexpr std::size_t tail_size = 16384;   // longer than any line
-
-/// What a refusal counter file holds.
-struct RefusalCount {
-  std::int64_t minute = 0;
-  std::uint32_t written = 0;
-  std::uint32_t suppressed = 0;
-};
-constexpr std::uint32_t refusals_a_minute = 60;
+constexpr int most_reopenings = 16;        // each means 64 MiB written by others within the wait for one lock
 
 /// The journal, opened and locked, and where its chain stands.
 struct Opened {
@@ -47,12 +41,29 @@ bool was_rotated_at(const state::StateDir& state, std::uint64_t sequence) {
   return static_cast<bool>(open_beneath(state.fd(), rotated_name(sequence), O_PATH));
 }
 
+/// The file that has the journal's name, locked. While somebody waits for the lock the file may be rotated away: what was
+/// locked must still have the name, or two writers would go on with two ends of the chain (X9).
+Result<UniqueFd> lock_current(const state::StateDir& state) {
+  const auto failed = [](const char* what) { return fail_errno(Exit::io_error, errno, "cannot {} the journal", what); };
+  for (int tries = 0; tries < most_reopenings; ++tries) {
+    UniqueFd fd = open_beneath(state.fd(), file_name, O_RDWR | O_CREAT | O_APPEND, 0600);
+    if (!fd) return failed("open");
+    if (::flock(fd.get(), LOCK_EX) != 0) return failed("lock");
+    struct stat held{};
+    struct stat named{};
+    if (::fstat(fd.get(), &held) != 0) return failed("stat");
+    if (::fstatat(state.fd(), file_name, &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+      return fd;
+  }
+  return fail(Exit::io_error, "the journal was replaced again and again while it was opened: somebody moves files of the state directory");
+}
+
 Result<Opened> open_locked(const state::StateDir& state) {
   const auto failed = [](const char* what) { return fail_errno(Exit::io_error, errno, "cannot {} the journal", what); };
   Opened journal;
-  journal.fd = open_beneath(state.fd(), file_name, O_RDWR | O_CREAT | O_APPEND, 0600);
-  if (!journal.fd) return failed("open");
-  if (::flock(journal.fd.get(), LOCK_EX) != 0) return failed("lock");
+  auto locked = lock_current(state);
+  if (!locked) return pass(locked.error());
+  journal.fd = std::move(*locked);
   struct stat st{};
   if (::fstat(journal.fd.get(), &st) != 0) return failed("stat");
   std::string tail(std::min<std::size_t>(tail_size, static_cast<std::size_t>(st.st_size)), '\0');
@@ -78,17 +89,6 @@ Result<Opened> open_locked(const state::StateDir& state) {
   return journal;
 }
 
-Result<> rotate(const state::StateDir& state, Opened& journal) {
-  if (::renameat(state.fd(), file_name, state.fd(), rotated_name(journal.position.sequence).c_str()) != 0)
-    return fail_errno(Exit::io_error, errno, "cannot rotate the journal");
-  journal.fd = open_beneath(state.fd(), file_name, O_RDWR | O_CREAT | O_EXCL | O_APPEND, 0600);
-  if (!journal.fd || ::flock(journal.fd.get(), LOCK_EX) != 0) return fail_errno(Exit::io_error, errno, "cannot open the journal");
-  journal.size = 0;
-  UniqueFd dir = open_beneath(state.fd(), "journal", O_RDONLY | O_DIRECTORY);
-  ::fsync(dir.get());
-  return {};
-}
-
 Result<> write_entry(Opened& journal, const Entry& entry) {
   const std::string line = format_line(entry, journal.position, ::time(nullptr));
   const std::string bytes = line + "\n";
@@ -104,44 +104,51 @@ Result<> write_entry(Opened& journal, const Entry& entry) {
   return {};
 }
 
+/// Puts the full file aside and opens the next. The full one stays locked until then: whoever waits for it finds its name
+/// gone only when the new one can be opened. It is on disk, with the head that tells the next file where the chain stands,
+/// before its name changes.
+Result<> rotate(const state::StateDir& state, Opened& journal) {
+  const auto failed = [] { return fail_errno(Exit::io_error, errno, "cannot rotate the journal"); };
+  write_head(state, journal.position);
+  UniqueFd head = open_beneath(state.fd(), "journal/head", O_RDONLY);
+  if (!head || ::fsync(head.get()) != 0 || ::fsync(journal.fd.get()) != 0) return failed();
+  // Never over a journal that is there (X9).
+  if (::renameat2(state.fd(), file_name, state.fd(), rotated_name(journal.position.sequence).c_str(), RENAME_NOREPLACE) != 0) return failed();
+  UniqueFd dir = open_beneath(state.fd(), "journal", O_RDONLY | O_DIRECTORY);
+  ::fsync(dir.get());
+  // Another writer may have been first in the new file, so what it holds is read as on any other day.
+  auto next = open_locked(state);
+  if (!next) return pass(next.error());
+  journal = std::move(*next);
+  return {};
+}
+
+/// Says what was found wrong with the end of the journal, right behind it.
+Result<> write_faults(Opened& journal) {
+  if (journal.repaired)
+    if (auto said = write_entry(journal, {"repaired", {{"text", "the last line was cut off and has been removed"}}}); !said) return said;
+  if (journal.missing > 0)
+    return write_entry(journal, {std::string(gap_event), {{"text", fmt::format("{} entries are missing before this one", journal.missing)}}});
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> append(const state::StateDir& state, const Entry& entry, Durability durability) {
   auto journal = open_locked(state);
   if (!journal) return pass(journal.error());
-  if (journal->size > rotate_above)
+  if (auto said = write_faults(*journal); !said) return pass(said.error());
+  if (journal->size > rotate_above) {
     if (auto rotated = rotate(state, *journal); !rotated) return pass(rotated.error());
-  if (journal->repaired)
-    if (auto said = write_entry(*journal, {"repaired", {{"text", "the last line was cut off and has been removed"}}}); !said)
-      return pass(said.error());
-  if (journal->missing > 0)
-    if (auto said = write_entry(*journal, {std::string(gap_event), {{"text", fmt::format("{} entries are missing before this one", journal->missing)}}}); !said)
-      return pass(said.error());
+    if (auto said = write_faults(*journal); !said) return pass(said.error());
+  }
   if (auto written = write_entry(*journal, entry); !written) return pass(written.error());
   write_head(state, journal->position);
-  if (durability == Durability::now && ::fdatasync(journal->fd.get()) != 0)
+  if (durability == Durability::later) return journal->position.hash;
+  ::flock(journal->fd.get(), LOCK_UN);  // the line has its place, and who need not wait for the disk should not wait for us
+  if (::fdatasync(journal->fd.get()) != 0)
     return fail_errno(Exit::io_error, errno, "cannot sync the journal");
   return journal->position.hash;
-}
-
-void append_refusal(const state::StateDir& state, const Entry& entry) {
-  UniqueFd fd = open_beneath(state.fd(), "journal/refusals", O_RDWR | O_CREAT, 0600);
-  if (!fd || ::flock(fd.get(), LOCK_EX) != 0) return;
-  RefusalCount count;
-  if (::pread(fd.get(), &count, sizeof count, 0) != static_cast<ssize_t>(sizeof count)) count = {};
-  const std::int64_t minute = ::time(nullptr) / 60;
-  if (minute != count.minute) {
-    if (count.suppressed > 0)
-      static_cast<void>(append(state, {"refused", {{"text", fmt::format("{} more refusals within one minute", count.suppressed)}}}, Durability::later));
-    count = {minute, 0, 0};
-  }
-  if (count.written < refusals_a_minute) {
-    ++count.written;
-    static_cast<void>(append(state, entry, Durability::later));  // nothing runs, so nothing depends on it
-  } else {
-    ++count.suppressed;
-  }
-  [[maybe_unused]] const ssize_t n = ::pwrite(fd.get(), &count, sizeof count, 0);
 }
 
 std::string head(const state::StateDir& state) {

@@ -30,6 +30,11 @@ Result<std::string> append(const state::StateDir& state, const Entry& entry, Dur
 /// A refusal: not waited for; beyond 60 a minute only counted, and said in one entry by the next that is written (X11).
 void append_refusal(const state::StateDir& state, const Entry& entry);
 
+/// The same for the beginning or end of a request that only looks (status, list, version): nothing depends on its entry, and a
+/// loop of them cannot fill the disk. Counted apart from refusals and those, so that none hides the others.
+/// @return the chain's head, whether or not the entry was written. Error: Exit::io_error.
+Result<std::string> append_look(const state::StateDir& state, const Entry& entry);
+
 /// What verify() found.
 struct Verdict {
   std::uint64_t entries = 0;

@@ -81,6 +81,8 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
     if (auto entered = sandbox::enter(layout.cage); !entered) sandbox::give_up(entered.error());
   } else if (row.confined) {
     argv.insert(argv.begin() + 1, sandbox::encode(layout.cage));
+  } else {
+    ::setrlimit(RLIMIT_CORE, &core_limit_at_start());
   }
   // A foreign program gets the standard three alone.
   if (row.runs_program) ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -111,6 +113,15 @@ std::optional<int> Child::collect() {
   if (done != pid_) return std::nullopt;
   pidfd_.reset();
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+const rlimit& core_limit_at_start() {
+  static const rlimit at_start = [] {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_CORE, &limit);
+    return limit;
+  }();
+  return at_start;
 }
 
 Result<Child> spawn(const Spawn& what) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -48,8 +49,12 @@ class Child {
   sandbox::RoleName role_;
 };
 
-/// Starts a child: own session, signals and nice value reset, only the listed descriptors, no environment but the given; the
-/// confined in a PID namespace of their own, helper programs entering the cage themselves before they read anything.
+/// The limit of core dumps (RLIMIT_CORE) that this process was started with: what it is at the first call, which must come
+/// before the process lowers its own. The one limit that the monitor changes for itself.
+const rlimit& core_limit_at_start();
+
+/// Starts a child: own session, signals and nice value reset, only the listed descriptors, no environment but the given; a
+/// controller with the limits that this process was started with, which the containers it starts inherit; the confined in a PID namespace of their own, helper programs entering the cage themselves before they read anything.
 Result<Child> spawn(const Spawn& what);
 
 /// The absolute path of a helper program of ours ("backupctl-reader"), beside or below our own executable.

@@ -5,54 +5,39 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <vector>
+#include <cerrno>
 
 #include "common/io.h"
 
 namespace backupctl::request {
-namespace {
 
-std::uint32_t limit_of(const policy::Policy& policy, const std::string& client) {
+Result<Rate> Rate::open(const state::StateDir& state, const policy::Policy& policy, const std::string& client) {
+  Rate rate;
   const auto found = policy.clients.find(client);
-  return found == policy.clients.end() ? 0 : found->second.per_hour.value_or(0);
-}
-
-/// The client's instants (CLOCK_REALTIME seconds) of the last hour, newest last; the file stays open and locked.
-struct Instants {
-  UniqueFd fd;
-  std::vector<std::int64_t> times;
-};
-
-Instants read_instants(const state::StateDir& state, const std::string& client, std::uint32_t limit) {
-  Instants found;
-  found.fd = open_beneath(state.fd(), "clients/" + client, O_RDWR | O_CREAT, 0600);
-  if (!found.fd || ::flock(found.fd.get(), LOCK_EX) != 0) return found;
-  found.times.resize(limit);
-  const ssize_t n = ::pread(found.fd.get(), found.times.data(), limit * sizeof(std::int64_t), 0);
-  found.times.resize(n > 0 ? static_cast<std::size_t>(n) / sizeof(std::int64_t) : 0);
+  rate.limit_ = found == policy.clients.end() ? 0 : found->second.per_hour.value_or(0);
+  if (rate.limit_ == 0) return rate;
+  const auto failed = [] { return fail_errno(Exit::io_error, errno, "the client's requests of the last hour cannot be counted, so nothing was done"); };
+  rate.fd_ = open_beneath(state.fd(), "clients/" + client, O_RDWR | O_CREAT, 0600);
+  if (!rate.fd_ || ::flock(rate.fd_.get(), LOCK_EX) != 0) return failed();
+  rate.times_.resize(rate.limit_);
+  const ssize_t n = ::pread(rate.fd_.get(), rate.times_.data(), rate.limit_ * sizeof(std::int64_t), 0);
+  if (n < 0) return failed();
+  rate.times_.resize(static_cast<std::size_t>(n) / sizeof(std::int64_t));
   const std::int64_t now = ::time(nullptr);
-  std::erase_if(found.times, [now](std::int64_t at) { return at <= now - 3600 || at > now; });
-  return found;
+  std::erase_if(rate.times_, [now](std::int64_t at) { return at <= now - 3600 || at > now; });
+  return rate;
 }
 
-}  // namespace
-
-std::uint32_t requests_last_hour(const state::StateDir& state, const policy::Policy& policy, const std::string& client) {
-  const std::uint32_t limit = limit_of(policy, client);
-  return limit == 0 ? 0 : static_cast<std::uint32_t>(read_instants(state, client, limit).times.size());
-}
-
-void count_request(const state::StateDir& state, const policy::Policy& policy, const std::string& client) {
-  const std::uint32_t limit = limit_of(policy, client);
-  if (limit == 0) return;
-  Instants found = read_instants(state, client, limit);
-  if (!found.fd) return;
-  found.times.push_back(::time(nullptr));
-  if (found.times.size() > limit) found.times.erase(found.times.begin());
-  const std::size_t size = found.times.size() * sizeof(std::int64_t);
-  if (::pwrite(found.fd.get(), found.times.data(), size, 0) == static_cast<ssize_t>(size))
-    [[maybe_unused]] const int cut = ::ftruncate(found.fd.get(), static_cast<off_t>(size));
+Result<> Rate::count() {
+  if (limit_ == 0) return {};
+  times_.push_back(::time(nullptr));
+  if (times_.size() > limit_) times_.erase(times_.begin());
+  const std::size_t size = times_.size() * sizeof(std::int64_t);
+  const ssize_t n = ::pwrite(fd_.get(), times_.data(), size, 0);
+  // Cut last: what a crash leaves behind the newest counts once more, never less.
+  if (n != static_cast<ssize_t>(size) || ::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
+    return fail_errno(Exit::io_error, n >= 0 ? ENOSPC : errno, "the client's requests of the last hour cannot be counted, so nothing was done");
+  return {};
 }
 
 }  // namespace backupctl::request

@@ -10,6 +10,7 @@
 #include "gate/request/parser_child.h"
 #include "gate/config/policy_file.h"
 #include "gate/request/rate.h"
+#include "gate/state/lock.h"
 #include "gate/step/run.h"
 #include "policy/decision.h"
 
@@ -21,12 +22,33 @@ void say(std::string_view line) { static_cast<void>(write_all(2, fmt::format("ba
 /// The longest part of a hostile request that a journal entry keeps.
 constexpr std::size_t journalled_request = 256;
 
+/// Requests of one client that run or wait at the same time. A scheduler sends one after another; each costs the host a process
+/// for up to its timeout.
+constexpr int most_at_once = 16;
+
 journal::Entry entry(std::string event, const Arrival& arrival, const std::string& client) {
   return {std::move(event),
           {{"request", escape_line(arrival.request, journalled_request)},
            {"client", client},
            {"connection", escape_line(arrival.connection, 128)},
            {"sudo_user", escape_line(arrival.sudo_user, 64)}}};
+}
+
+/// A place among the requests of this client that run or wait, held until the lock is gone; nothing when all are taken (X11).
+Result<std::optional<state::Lock>> take_place(const state::StateDir& state, const std::string& client) {
+  for (int i = 0; i < most_at_once; ++i) {
+    auto place = state::Lock::try_take(state, fmt::format("client-{}-{}", client, i));
+    if (!place || place->has_value()) return place;
+  }
+  return std::optional<state::Lock>{};
+}
+
+Exit turn_away(const state::StateDir& state, const Arrival& arrival, const std::string& client) {
+  say("too many requests of this client run at once, so nothing was done; try again when some of them have ended");
+  journal::Entry refusal = entry("refused", arrival, client);
+  refusal.fields.emplace_back("text", fmt::format("{} requests of this client run already", most_at_once));
+  journal::append_refusal(state, refusal);
+  return Exit::unavailable;
 }
 
 /// One line to the client, which says nothing of what would have been accepted, and one entry with the rule (X1).
@@ -66,7 +88,7 @@ Exit serve(const Arrival& arrival, const std::string& policy_path, const std::st
   if (!policy) {
     // Which lines are wrong is the operator's business, not the client's.
     say("the policy of this host is not valid, so nothing but the start of a stopped service is served; on the host run backupctl --check-policy");
-    if (state) static_cast<void>(journal::append(*state, {"bad-policy", {{"text", policy.error().sentence}}}, journal::Durability::later));
+    if (state) journal::append_refusal(*state, {"bad-policy", {{"text", policy.error().sentence}}});
     return policy.error().exit;
   }
   if (!state) {
@@ -78,11 +100,29 @@ Exit serve(const Arrival& arrival, const std::string& policy_path, const std::st
     say(fmt::format("the time zone {} of the policy is not known on this host", policy->gate.timezone));
     return Exit::bad_config;
   }
+  const auto give_up = [](const Error& error) {
+    say(error.sentence);
+    return error.exit;
+  };
   policy::Caller caller{.client = client, .minute_of_day = now->minute_of_day};
-  caller.requests_last_hour = requests_last_hour(*state, *policy, client);
+  std::optional<Result<Rate>> rate;
+  std::optional<state::Lock> place;
+  // Neither limit is asked of a start, which must never be kept from a stopped service (S1).
+  if (request.verb != Verb::start) {
+    rate = Rate::open(*state, *policy, client);
+    if (*rate) caller.requests_last_hour = (*rate)->last_hour();
+  }
   const auto decision = policy::decide(*policy, request, caller);
   if (!decision) return refuse(decision.error().code, decision.error().rule, state, arrival, client);
-  count_request(*state, *policy, client);
+  if (rate) {
+    if (!*rate) return give_up(rate->error());
+    auto taken = take_place(*state, client);
+    if (!taken) return give_up(taken.error());
+    if (!taken->has_value()) return turn_away(*state, arrival, client);
+    place = std::move(**taken);
+    if (auto counted = (*rate)->count(); !counted) return give_up(counted.error());
+    rate.reset();
+  }
   return step::run(*policy, policy_path, *state, *decision, entry("request", arrival, client), {.caller = client});
 }
 

@@ -9,10 +9,13 @@
 
 #include "common/io.h"
 #include "gate/manifest/signature.h"
+#include "gate/state/lock.h"
 #include "gate/step/worker.h"
 
 namespace backupctl::step {
 namespace {
+
+constexpr auto host_key_wait = std::chrono::seconds(30);  // it takes milliseconds
 
 /// Runs one helper program by itself, to its end.
 Result<Record> run_alone(Context& context, sandbox::RoleName role, const std::string& program, const std::vector<std::string>& args,
@@ -47,8 +50,17 @@ Result<Record> run_relay(Context& context, const std::vector<std::string>& args,
 
 Result<> ensure_host_key(Context& context) {
   const int dir = context.state.fd();
-  struct stat st{};
-  if (::fstatat(dir, "host.key", &st, AT_SYMLINK_NOFOLLOW) == 0) return {};
+  // An empty one was never a key, and is made anew.
+  const auto holds_something = [dir](const char* name) {
+    struct stat st{};
+    return ::fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+  };
+  if (holds_something("host.key")) return {};
+  // Of several first requests one makes it: the others would unlink the files that its signer writes to.
+  auto lock = state::take_any(context.state, {"host-key"}, host_key_wait, context.session,
+                              "another request has been making the host's signing key for too long, so nothing was done; try again later");
+  if (!lock) return pass(lock.error());
+  if (holds_something("host.key")) return {};
   const auto make = [&](const char* name, mode_t mode) {
     ::unlinkat(dir, name, 0);
     return open_beneath(dir, name, O_RDWR | O_CREAT | O_EXCL, mode);
@@ -59,7 +71,7 @@ Result<> ensure_host_key(Context& context) {
   if (auto made = run_alone(context, sandbox::RoleName::signer, "backupctl-signer", {"generate"}, -1, -1, {key.get(), pub.get()}, {}); !made)
     return pass(made.error());
   // The public key first: a private key whose public key is lost would sign what nobody can check.
-  const bool placed = ::fchmod(pub.get(), 0644) == 0 && ::fsync(key.get()) == 0 && ::fsync(pub.get()) == 0 &&
+  const bool placed = holds_something("host.key.tmp") && holds_something("host.pub.tmp") && ::fchmod(pub.get(), 0644) == 0 && ::fsync(key.get()) == 0 && ::fsync(pub.get()) == 0 &&
                       ::renameat(dir, "host.pub.tmp", dir, "host.pub") == 0 && ::renameat(dir, "host.key.tmp", dir, "host.key") == 0 &&
                       ::fsync(dir) == 0;
   if (!placed) return fail_errno(Exit::io_error, errno, "cannot store the host's signing key in {}", context.state.path());

@@ -12,7 +12,8 @@ namespace backupctl::step {
 Result<Record> run_relay(Context& context, const std::vector<std::string>& args, int in, const std::vector<int>& extra = {},
                          const monitor::Job::OnRecord& on_record = {});
 
-/// The host's signing key (wire.md, "Installed layout"): made at first need, 0600, read by the signer alone.
+/// The host's signing key (wire.md, "Installed layout"): made at first need, 0600, read by the signer alone; by one
+/// request, if several come first at the same time. Error: Exit::unavailable when that one takes too long, Exit::io_error.
 Result<> ensure_host_key(Context& context);
 
 /// Line 2 of a manifest for these bytes, from the signer.

@@ -88,6 +88,8 @@ Result<monitor::Child> start_helper(const Worker& worker, const std::string& pro
   monitor::Spawn spawn;
   spawn.cage = worker.cage();
   spawn.program = monitor::helper_path(program);
+  // It is root until it has entered its cage (X7).
+  if (auto trusted = open_trusted_program(spawn.program); !trusted) return pass(trusted.error());
   spawn.argv = {program};
   spawn.argv.insert(spawn.argv.end(), args.begin(), args.end());
   spawn.in = in;

@@ -77,7 +77,7 @@ Result<std::vector<std::string>> ledger_names(const Places& places) {
   return names;
 }
 
-Result<std::vector<std::string>> recover_leftovers(const Places& places) {
+Result<std::vector<std::string>> recover_leftovers(const Places& places, const std::vector<std::string>* needed) {
   auto names = ledger_names(places);
   if (!names) return pass(names.error());
   std::vector<std::string> said;
@@ -93,9 +93,11 @@ Result<std::vector<std::string>> recover_leftovers(const Places& places) {
     ledger = Ledger::load(path);
     if (!ledger && ::access(path.c_str(), F_OK) != 0) continue;
     if (!ledger) return pass(ledger.error());
+    const bool concerned = needed == nullptr || std::ranges::find_first_of(ledger->sections, *needed) != ledger->sections.end();
     auto found = recover(places, std::move(*ledger));
-    if (!found) return pass(found.error());
-    if (!found->empty()) said.push_back(std::move(*found));
+    if (!found && concerned) return pass(found.error());
+    if (!found) said.push_back(fmt::format("what a crashed run of {} left could not be cleared, so {} is not served: {}", name, name, found.error().sentence));
+    else if (!found->empty()) said.push_back(std::move(*found));
   }
   return said;
 }

@@ -100,9 +100,14 @@ Result<Vault> Vault::copy_out(const Places& places, std::string_view remote, uid
     if (auto dir = open_private_dir(path); !dir) return pass(dir.error());
   std::vector<std::string> warnings;
   for (;;) {
-    auto recovered = recover_leftovers(places);
+    auto config = open_config(places.rclone_config);
+    if (!config) return pass(config.error());
+    const auto wanted = select_sections(*config, remote);
+    if (!wanted) return pass(wanted.error());
+    auto recovered = recover_leftovers(places, &wanted->sections);
     if (!recovered) return pass(recovered.error());
-    warnings.insert(warnings.end(), recovered->begin(), recovered->end());
+    for (std::string& warning : *recovered)
+      if (std::ranges::find(warnings, warning) == warnings.end()) warnings.push_back(std::move(warning));
     auto locked = try_locked(places, remote);
     if (!locked) return pass(locked.error());
     if (locked->locks.empty()) {

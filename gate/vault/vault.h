@@ -63,8 +63,10 @@ class Vault {
 
 /// Judges what crashed runs left under state_dir/vault: a renewed token is carried under the same checks as in a run, then the
 /// copy is wiped. Copies whose locks somebody holds are in use and left alone. copy_out() calls it; so may --recover.
-/// @return what was found, as sentences. Error: a leftover could not be judged or its token not saved; it stays.
-Result<std::vector<std::string>> recover_leftovers(const Places& places);
+/// @param needed  the sections that are about to be lent; nullptr: all count as needed
+/// @return what was found, as sentences; among them what is wrong with leftovers of other sections, which stay and must not
+/// stop this remote (X13). Error: a leftover of needed sections could not be judged or its token not saved; it stays.
+Result<std::vector<std::string>> recover_leftovers(const Places& places, const std::vector<std::string>* needed = nullptr);
 
 /// The locks of all sections, in one order for everybody, without waiting. @return none when somebody holds one of them.
 Result<std::vector<UniqueFd>> lock_sections(const Places& places, std::vector<std::string> sections);

@@ -1,8 +1,13 @@
 #include "gate/journal/journal.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+
+#include "common/sha256.h"
+#include "gate/journal/line.h"
 
 #include "tests/unit/state_fixture.h"
 
@@ -108,6 +113,21 @@ TEST_CASE("X11: a flood of refusals costs a bounded journal, and its size is sai
   CHECK(verdict->faults.empty());
 }
 
+TEST_CASE("X11: so does a flood of requests that only look, and it hides no refusal") {
+  StateFixture fixture;
+  for (int i = 0; i < 1000; ++i) {
+    const auto head = journal::append_look(fixture.state(), {"request", {{"request", "backupctl --status"}}});
+    REQUIRE(head.has_value());
+    CHECK(*head == journal::head(fixture.state()));
+  }
+  const auto verdict = journal::verify(fixture.state());
+  REQUIRE(verdict.has_value());
+  CHECK(verdict->entries <= 122);
+  CHECK(verdict->faults.empty());
+  journal::append_refusal(fixture.state(), {"refused", {{"request", "the one that matters"}}});
+  CHECK(fixture.read(file).find("the one that matters") != std::string::npos);
+}
+
 TEST_CASE("writers at the same time make one chain") {
   StateFixture fixture;
   for (int child = 0; child < 4; ++child)
@@ -120,4 +140,72 @@ TEST_CASE("writers at the same time make one chain") {
   REQUIRE(verdict.has_value());
   CHECK(verdict->entries == 100);
   CHECK(verdict->faults.empty());
+}
+
+namespace {
+
+/// A whole chain of more than 64 MiB, so that whoever writes next rotates it. @return the number of its entries.
+std::uint64_t write_full_journal(StateFixture& fixture) {
+  journal::Entry entry{"request", {}};
+  for (int i = 0; i < 9; ++i) entry.fields.emplace_back("text", std::string(1500, 'x'));
+  journal::Position at;
+  std::string text;
+  while (text.size() <= (64U << 20)) {
+    const std::string line = journal::format_line(entry, at, 1'000'000'000);
+    at = {at.sequence + 1, to_hex(sha256(line))};
+    text += line + "\n";
+  }
+  fixture.write(file, text);
+  journal::write_head(fixture.state(), at);
+  return at.sequence;
+}
+
+}  // namespace
+
+TEST_CASE("X9: writers that wait while the journal is rotated lose nothing and go on with one chain") {
+  constexpr std::uint64_t writers = 6;
+  constexpr std::uint64_t entries = 20;
+  StateFixture fixture;
+  const std::uint64_t before = write_full_journal(fixture);
+  {
+    // All of them have the full file open before the first rotates it.
+    UniqueFd held(::openat(fixture.state().fd(), file, O_RDONLY | O_CLOEXEC));
+    REQUIRE(::flock(held.get(), LOCK_EX) == 0);
+    for (std::uint64_t child = 0; child < writers; ++child)
+      if (::fork() == 0) {
+        held.reset();
+        int failed = 0;
+        for (std::uint64_t i = 0; i < entries; ++i) failed += journal::append(fixture.state(), {"request", {}}, Durability::later) ? 0 : 1;
+        ::_exit(failed);
+      }
+    ::usleep(300'000);
+  }
+  for (std::uint64_t child = 0; child < writers; ++child) {
+    int status = -1;
+    ::wait(&status);
+    CHECK(status == 0);
+  }
+  const auto verdict = journal::verify(fixture.state());
+  REQUIRE(verdict.has_value());
+  CHECK(verdict->faults.empty());
+  CHECK(verdict->entries == before + writers * entries);
+  const std::string rotated = fixture.read(fmt::format("journal/journal-{:012}.jsonl", before));
+  CHECK(rotated.size() > (64U << 20));
+}
+
+TEST_CASE("X9: a rotated journal is never overwritten") {
+  StateFixture fixture;
+  const std::string rotated = fmt::format("journal/journal-{:012}.jsonl", write_full_journal(fixture));
+  fixture.write(rotated, "old");
+  CHECK_FALSE(journal::append(fixture.state(), {"request", {}}, Durability::later));
+  CHECK(fixture.read(rotated) == "old");
+}
+
+TEST_CASE("X9: a fault found at the moment of rotation is said, and the chain goes on") {
+  StateFixture fixture;
+  write_full_journal(fixture);
+  fixture.write(file, fixture.read(file) + R"({"seq":)");
+  append_some(fixture, 2);
+  CHECK(faults(fixture) == 0);
+  CHECK(fixture.read(file).size() < 4096);
 }

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "gate/vault/private_dir.h"
@@ -145,4 +146,25 @@ TEST_CASE("a directory that is not root's alone is refused") {
   VaultWorld world;
   ::mkdir(world.places.vault().c_str(), 0755);
   CHECK(world.out().error().exit == Exit::bad_config);
+}
+
+TEST_CASE("X5: directories nested deeper than there are descriptors cannot keep a credential copy from being wiped") {
+  VaultWorld world;
+  auto loan = world.out();
+  REQUIRE(loan.has_value());
+  UniqueFd at(::open(world.copy.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int depth = 0; depth < 1100; ++depth) {
+    REQUIRE(::mkdirat(at.get(), "d", 0700) == 0);
+    at = UniqueFd(::openat(at.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  at.reset();
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit few{64, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  const auto finished = loan->finish();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(finished.has_value());
+  CHECK(world.copies() == 0);
+  CHECK(world.out().has_value());
 }

@@ -123,6 +123,22 @@ TEST_CASE("D5: a leftover of a wrapping remote is carried before its credential 
   CHECK(world.root() == crypt + VaultWorld::config("T1"));
 }
 
+TEST_CASE("X13: a leftover that cannot be cleared stops its own credential alone, and is said") {
+  VaultWorld world;
+  world.write_root(VaultWorld::config("T0") + "url = https://dav.example/\nvendor = other\n");
+  crash_after(world, [](vault::Vault&) {});
+  // As a leftover that no code could remove: its directory cannot even be opened as one.
+  std::filesystem::remove_all(world.copy);
+  std::filesystem::create_symlink(world.base, world.copy);
+  CHECK_FALSE(world.out().has_value());
+  auto loan = world.out("last");
+  REQUIRE(loan.has_value());
+  REQUIRE(loan->warnings().size() == 1);
+  CHECK(loan->warnings()[0].find("onedrive") != std::string::npos);
+  CHECK(loan->finish().has_value());
+  CHECK(std::filesystem::exists(world.places.ledger("onedrive")));
+}
+
 TEST_CASE("a ledger that somebody damaged stops the credential, it is not guessed") {
   VaultWorld world;
   crash_after(world, [](vault::Vault&) {});
