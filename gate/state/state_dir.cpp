@@ -1,34 +1,18 @@
 #include "gate/state/state_dir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <memory>
-#include <vector>
 
 #include "common/io.h"
+#include "common/remove.h"
 
 namespace backupctl::state {
 namespace {
 
 constexpr const char* folders[] = {"journal", "leases", "locks", "spool", "vault", "clients", "history"};
-
-struct CloseDir {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
-std::vector<std::string> names_in(int dir) {
-  std::vector<std::string> names;
-  const std::unique_ptr<DIR, CloseDir> stream(::fdopendir(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
-  if (!stream) return names;
-  while (const dirent* entry = ::readdir(stream.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  return names;
-}
 
 /// Makes the folder where it is missing. What is there must be root's alone and a directory.
 Result<> make_private(int parent, const std::string& name, const std::string& path) {
@@ -55,25 +39,11 @@ Result<StateDir> StateDir::open(const std::string& path) {
   return StateDir(path, std::move(fd));
 }
 
-bool clear_directory(int dir) {
-  bool all = true;
-  for (const std::string& name : names_in(dir)) {
-    if (::unlinkat(dir, name.c_str(), 0) == 0) continue;
-    // Not a file: a directory of this file system is emptied first; anything mounted there stays.
-    UniqueFd below = open_beneath(dir, name, O_RDONLY | O_DIRECTORY);
-    struct stat here{};
-    struct stat there{};
-    const bool same = below && ::fstat(dir, &here) == 0 && ::fstat(below.get(), &there) == 0 && here.st_dev == there.st_dev;
-    if (!same || !clear_directory(below.get()) || ::unlinkat(dir, name.c_str(), AT_REMOVEDIR) != 0) all = false;
-  }
-  return all;
-}
-
 bool remove_tree(const std::string& path) {
   {
     UniqueFd dir = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
     if (!dir) return errno == ENOENT;
-    if (!clear_directory(dir.get())) return false;
+    if (!remove_beneath(dir.get())) return false;
   }
   return ::rmdir(path.c_str()) == 0;
 }

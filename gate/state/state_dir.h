@@ -25,10 +25,6 @@ class StateDir {
   UniqueFd fd_;
 };
 
-/// Removes everything beneath the directory `dir` (an open descriptor), following no link and crossing no mount.
-/// False when something stayed.
-bool clear_directory(int dir);
-
 /// A file-system object whose last user is gone: `path` and all beneath it, removed.
 bool remove_tree(const std::string& path);
 

@@ -93,7 +93,9 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
          journal::Entry request_entry, const Options& options) {
   const auto began = monitor::Clock::now();
   const Row& row = row_of(plan.verb);
-  const journal::Durability durability = row.waits_for_disk ? journal::Durability::now : journal::Durability::later;
+  const auto record = [&](const journal::Entry& entry) {
+    return row.waits_for_disk ? journal::append(state, entry, journal::Durability::now) : journal::append_look(state, entry);
+  };
   monitor::Output output(plan.json, subject_of(plan));
   if (const std::string why = not_built(policy, plan); !why.empty()) {
     const RefusalInfo& refusal = info(RefusalCode::verb_not_for_source);
@@ -104,7 +106,7 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
     return refusal.exit;
   }
   request_entry.fields.emplace_back("rule", plan.rule);
-  if (auto written = journal::append(state, request_entry, durability); !written) {
+  if (auto written = record(request_entry); !written) {
     // A start needs no writable journal (S1); everything else does not run unrecorded (X9).
     if (plan.verb != Verb::start) {
       output.error({written.error().exit, written.error().sentence + "; nothing was done"});
@@ -116,7 +118,7 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
   Context context{policy, policy_path, state, session, output, options.caller, options.over_gate, options.replace};
   const Result<Report> report = run_row(context, plan, row);
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
-  const auto head = journal::append(state, end_entry(plan, options, report, seconds), durability);
+  const auto head = record(end_entry(plan, options, report, seconds));
   if (!head) output.note(head.error().sentence, true);
   if (!report) {
     output.error(report.error());
