@@ -171,8 +171,11 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
       job.stop(transfer);
       return false;
     });
+  const auto deadline = context_->session.deadline();
   const Result<> ended = job.run();
   if (vault_fault) return pass(*vault_fault);
+  // Only a session that is over is given a grace. What the children said while they were ended is no answer (S5).
+  if (!ended && context_->session.deadline() != deadline) return pass(ended.error());
 
   const int status = job.ending(transfer).status;
   const auto& log_result = job.ending(*figures).result;
@@ -186,7 +189,11 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     const remote::Hint* hint = nullptr;
     for (const std::string& message : messages)
       if (hint == nullptr) hint = remote::hint(message);
-    if (!ended && ended.error().exit != Exit::bad_data && ended.error().exit != Exit::bug) return pass(ended.error());
+    const bool relay_refused = !ended && ended.error().exit == Exit::bad_data;
+    // A relay that refuses what it reads reads no further, and rclone then ends without a word; cut off by a fault of the
+    // remote's, the same input is refused as well, but of that rclone tells.
+    if (relay_refused && messages.empty()) return pass(ended.error());
+    if (!ended && !relay_refused && ended.error().exit != Exit::bug) return pass(ended.error());
     return fail(hint != nullptr ? hint->exit : meaning.exit, "cannot {} the remote {}: rclone {}{}", what.doing, remote_->name,
                 hint != nullptr ? hint->words : meaning.words, cause(messages));
   }
