@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 
+#include "common/escape.h"
 #include "common/io.h"
 #include "gate/remote/exit_status.h"
 #include "gate/remote/names.h"
@@ -142,7 +143,10 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
     if (record.kind == Record::Kind::progress) return !what.shows_progress;
     if (record.kind != Record::Kind::note) return false;
-    if (messages.size() < most_messages) messages.emplace_back(record.view());
+    // X10: a remote's words stand in rclone's, and a line feed would begin a line that looks like one of ours. Of too many the
+    // last is kept: it says what the run failed of.
+    if (messages.size() == most_messages) messages.pop_back();
+    messages.push_back(escape_line(record.view()));
     return true;
   });
   if (!figures) return pass(figures.error());
