@@ -8,8 +8,6 @@
 namespace backupctl::step {
 namespace {
 
-constexpr const char* most_names = "100000";
-
 /// In the cage.
 std::string in_spool(const std::string& file) { return std::string(sandbox::spool_dir) + "/" + file; }
 
@@ -17,7 +15,7 @@ std::string in_spool(const std::string& file) { return std::string(sandbox::spoo
 
 Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
   std::vector<Entry> entries;
-  Run what{.doing = "list", .listener = {"listing", most_names}, .missing_is_fine = true};
+  Run what{.doing = "list", .listener = {"listing", std::to_string(most_names)}, .missing_is_fine = true};
   what.on_entry = [&](const Record& record) {
     if (record.kind != Record::Kind::entry) return false;
     Entry entry{std::string(record.view()), record.number[0], record.number[1], record.number[2] == 1, {}};

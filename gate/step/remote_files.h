@@ -46,7 +46,9 @@ class RemoteFiles {
   [[nodiscard]] const remote::Capabilities& can() const { return can_; }
   [[nodiscard]] const policy::Remote& remote() const { return *remote_; }
 
-  /// What lies in a directory; nothing where there is none. At most 100,000 names (X5).
+  /// Most names of a directory (X5).
+  static constexpr std::int64_t most_names = 100'000;
+  /// What lies in a directory; nothing where there is none. Error: Exit::bad_data, the relay passes on more than most_names.
   Result<std::vector<Entry>> list(const std::string& directory);
   /// Sends a file of the spool folder `from`.
   Result<> put(const std::string& from, const std::string& file, const std::string& to);

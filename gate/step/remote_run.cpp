@@ -34,6 +34,7 @@ constexpr HostFile host_files[] = {
 };
 
 constexpr std::size_t most_messages = 20;
+constexpr std::int64_t most_notes = 200;  ///< of the relay for standard output, which has little to say
 
 /// Copies rclone's standard output to a file, up to a size, and not a byte more.
 struct BoundedCopy {
@@ -139,6 +140,13 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     if (!child) return pass(child.error());
     return job.add(std::move(*child), std::move(on));
   };
+  std::size_t transfer = 0;
+  std::optional<Error> fault;
+  // Nothing more of the transfer is wanted; what ended it is the run's error, whatever rclone says at its end.
+  const auto give_up = [&](Error why) {
+    if (!fault) fault = std::move(why);
+    job.stop(transfer);
+  };
   std::vector<std::string> messages;
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
     if (record.kind == Record::Kind::progress) return !what.shows_progress;
@@ -151,11 +159,23 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   });
   if (!figures) return pass(figures.error());
   Result<std::size_t> listener = std::size_t{0};
-  if (listens) listener = add_relay(what.listener, data->read.get(), what.listener_extra, what.on_entry);
+  std::int64_t entries = 0;
+  std::int64_t notes = 0;
+  // The bounds of the relay's own hold for as long as it is what it was: it reads a remote's words (X13).
+  const auto on_listener = [&](const Record& record) {
+    if (record.kind == Record::Kind::note && ++notes > most_notes) return true;
+    if (record.kind == Record::Kind::entry && ++entries > most_names) {
+      give_up({Exit::bad_data, fmt::format("a listing of the remote {} holds more than the {} names it may; it was not used", remote_->name, most_names)});
+      job.stop(*listener);
+      return true;
+    }
+    return what.on_entry && what.on_entry(record);
+  };
+  if (listens) listener = add_relay(what.listener, data->read.get(), what.listener_extra, on_listener);
   if (!listener) return pass(listener.error());
   auto child = monitor::spawn(spawn);
   if (!child) return pass(child.error());
-  const std::size_t transfer = job.add(std::move(*child));
+  transfer = job.add(std::move(*child));
   log->read.reset();
   log->write.reset();
   data->write.reset();
@@ -165,19 +185,17 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     ::fcntl(copy.from, F_SETFL, O_NONBLOCK);
     job.watch(copy.from, [&] { return copy.some(data->read); });
   }
-  std::optional<Error> vault_fault;
   if (vault_)
     job.watch(vault_->watch_fd(), [&] {
       const auto carried = vault_->on_change();
       if (carried) return true;
       // What it left is no renewed token: nothing more of it is wanted (D5).
-      vault_fault = carried.error();
-      job.stop(transfer);
+      give_up(carried.error());
       return false;
     });
   const auto deadline = context_->session.deadline();
   const Result<> ended = job.run();
-  if (vault_fault) return pass(*vault_fault);
+  if (fault) return pass(*fault);
   // Only a session that is over is given a grace. What the children said while they were ended is no answer (S5).
   if (!ended && context_->session.deadline() != deadline) return pass(ended.error());
 
