@@ -9,6 +9,7 @@
 #include "common/io.h"
 #include "gate/remote/exit_status.h"
 #include "gate/remote/names.h"
+#include "gate/remote/standstill.h"
 #include "gate/sandbox/helper.h"
 #include "gate/step/remote_files.h"
 
@@ -148,8 +149,15 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     job.stop(transfer);
   };
   std::vector<std::string> messages;
+  remote::Standstill standstill;
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
-    if (record.kind == Record::Kind::progress) return !what.shows_progress;
+    if (record.kind == Record::Kind::progress) {
+      if (standstill.reached(record, monitor::Clock::now()))
+        give_up({Exit::unavailable, fmt::format("cannot {} the remote {}: for {} minutes nothing moved, so the transfer was ended; either the remote does not "
+                                                "answer, or a file was exchanged for a FIFO while it was mirrored; the next run tries again",
+                                                what.doing, remote_->name, remote::Standstill::longest.count())});
+      return !what.shows_progress;
+    }
     if (record.kind != Record::Kind::note) return false;
     // X10: a remote's words stand in rclone's, and a line feed would begin a line that looks like one of ours. Of too many the
     // last is kept: it says what the run failed of.
