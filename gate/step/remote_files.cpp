@@ -79,7 +79,7 @@ Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, bool 
   if (dry_run)
     return run(rclone_.dry_run(mirror, relay::dry_run_flags, rclone_.layout().at(".backupctl-dry-run")),
                {.doing = "compare the tree with", .tree_fd = tree_fd, .log_mode = {"dry-run"}});
-  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
+  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true, .most_deleted = mirror.most_deleted});
   if (!ran || can_.times) return ran;
   auto refreshed = run(rclone_.refresh(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
   if (!refreshed) return refreshed;

@@ -83,6 +83,7 @@ class RemoteFiles {
     std::vector<int> listener_extra = {};
     monitor::Job::OnRecord on_entry = {};
     bool missing_is_fine = false;              ///< "not found" is an empty answer
+    std::optional<std::int64_t> most_deleted = {};  ///< remote::Mirror::most_deleted
   };
   RemoteFiles(Context& context, const policy::Remote& remote, remote::Rclone rclone, Worker worker)
       : context_(&context), remote_(&remote), rclone_(std::move(rclone)), worker_(std::move(worker)) {}

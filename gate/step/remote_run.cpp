@@ -215,6 +215,9 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   if (copy.surplus || copy.fault != 0 || (status == 0 && what.out_fd >= 0 && !copy.complete()))
     return fail(copy.fault != 0 ? Exit::io_error : Exit::bad_data, "what {} sent has not the {} bytes it should have{}", remote_->name, what.out_size,
                 copy.fault != 0 ? ", or could not be stored: " + errno_text(copy.fault) : "");
+  if (status > 0 && what.most_deleted && log_result && log_result->number[4] > *what.most_deleted)
+    return fail(Exit::bad_data, "while it was mirrored to {} the tree lost more files than the policy allows (guard.max_delete_files): new and changed files "
+                "are there, deletions ended at the limit, and what was not deleted is still there; if it is meant, raise the limit for one run", remote_->name);
   if (status > 0) {
     const remote::Hint* hint = nullptr;
     for (const std::string& message : messages)

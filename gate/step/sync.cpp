@@ -1,5 +1,7 @@
 #include <time.h>
 
+#include <algorithm>
+
 #include "common/civil_date.h"
 #include "gate/sandbox/helper.h"
 #include "gate/step/at_rest.h"
@@ -30,9 +32,11 @@ Subject subject_of(const policy::Plan& plan) {
   return {service.name, service.path, service.exclude, service.guard, false, service.consistency == policy::Consistency::hot};
 }
 
-bool above(const policy::Limit& limit, std::int64_t count, std::int64_t all) {
-  const auto value = static_cast<std::int64_t>(limit.value);
-  return limit.percent ? count * 100 > value * all : count > value;
+/// How many files of `all` the limit means.
+std::int64_t allowance(const policy::Limit& limit, std::int64_t all) {
+  constexpr std::uint64_t without_end = 1'000'000'000'000;
+  const auto value = static_cast<std::int64_t>(std::min(limit.value, without_end));
+  return limit.percent ? value * all / 100 : value;
 }
 
 /// Overwriting this many files is an ordinary night, whatever share of a small mirror they are: a service that is one database
@@ -40,12 +44,15 @@ bool above(const policy::Limit& limit, std::int64_t count, std::int64_t all) {
 constexpr std::int64_t few_files = 10;
 
 /// D3: a run that would delete or overwrite more than the policy allows stops before it has changed anything.
-Result<> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, int tree) {
+/// @return what the mirror itself is given as Mirror::most_deleted: a tree in use may lose its files after it was compared.
+Result<std::int64_t> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, int tree) {
   auto counted = remote.mirror(mirror, tree, true);
   if (!counted) return pass(counted.error());
   const auto [deleted, replaced, all] = std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
   const std::int64_t counted_replaced = replaced > few_files ? replaced : 0;
-  if (!above(subject.guard.max_delete_files, deleted + counted_replaced, all)) return {};
+  const std::int64_t allowed = allowance(subject.guard.max_delete_files, all);
+  const bool counts_twice = !mirror.history.empty() && !remote.can().rename;
+  if (deleted + counted_replaced <= allowed) return counts_twice ? 2 * allowed + replaced + few_files : allowed;
   return fail(Exit::bad_data, "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the policy allows "
               "(guard.max_delete_files): nothing was changed; if it is meant, raise the limit for one run",
               subject.name, remote.remote().name, all, deleted, replaced);
@@ -73,7 +80,9 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
   remote::Mirror mirror{.from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = subject.exclude, .hot = subject.hot};
   if (remote.history && subject.guard.mirror_history.count() > 0) mirror.history = subject.history(files->layout(), format_date(today));
   context.output.step(fmt::format("comparing the tree with {}", remote.name));
-  if (auto allowed = guard(*files, subject, mirror, tree); !allowed) return pass(allowed.error());
+  const auto allowed = guard(*files, subject, mirror, tree);
+  if (!allowed) return pass(allowed.error());
+  mirror.most_deleted = *allowed;
   context.output.step(fmt::format("mirroring to {}", remote.name));
   auto ran = files->mirror(mirror, tree, false);
   if (!ran) return pass(ran.error());
