@@ -1,6 +1,8 @@
+#include <fmt/ranges.h>
 #include <time.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "common/civil_date.h"
 #include "gate/sandbox/helper.h"
@@ -93,6 +95,23 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
   return ran->figures;
 }
 
+/// The request itself is over, which is no fault of the remote that was being served.
+/// @param deadline  the session's before that: one that is over was given a grace
+bool is_over(monitor::Session& session, monitor::Clock::time_point deadline) {
+  return session.deadline() != deadline || !session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(1));
+}
+
+/// What became of several remotes.
+struct Served {
+  std::vector<std::string> names;
+  std::optional<Error> fault;   ///< of the first that was not
+
+  [[nodiscard]] Error error(std::size_t remotes) const {
+    if (remotes == 1) return *fault;
+    return {fault->exit, fmt::format("{}; {}", fault->sentence, names.empty() ? "no other remote was served" : fmt::format("served were {}", fmt::join(names, ", ")))};
+  }
+};
+
 }  // namespace
 
 Result<Report> sync(Context& context, const policy::Plan& plan) {
@@ -109,14 +128,24 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
   std::int64_t bytes = 0;
   std::int64_t sent = 0;
   std::int64_t deleted = 0;
+  Served served;
   for (const policy::Remote* remote : plan.remotes) {
+    const auto deadline = context.session.deadline();
     auto figures = sync_to(context, *remote, subject, tree->get(), *today);
-    if (!figures) return pass(figures.error());
+    if (!figures && is_over(context.session, deadline)) return pass(figures.error());
+    if (!figures) {
+      // One dead remote must not cost the copies on the others.
+      if (plan.remotes.size() > 1) context.output.note(figures.error().sentence, true);
+      if (!served.fault) served.fault = figures.error();
+      continue;
+    }
+    served.names.push_back(remote->name);
     bytes += figures->number[1];
     sent += figures->number[2];
     deleted += figures->number[4];
   }
   if (auto still = rest.still(context); !still) return pass(still.error());
+  if (served.fault) return pass(served.error(plan.remotes.size()));
   if (const auto mounts = mounts_beneath(subject.path); !mounts.empty())
     return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude it",
                 mounts.front());

@@ -31,11 +31,14 @@ remotes = ["onedrive"]
 [service.plain]
 path = "$ROOT/plain"
 remotes = ["onedrive"]
+[service.both]
+path = "$ROOT/both"
+remotes = ["onedrive", "disk"]
 EOF
 }
 fault_policy
 make_data
-mkdir -p "$ROOT"/{stubborn,slow,plain}; echo plain >"$ROOT/plain/file"
+mkdir -p "$ROOT"/{stubborn,slow,plain,both}; echo plain | tee "$ROOT/plain/file" >"$ROOT/both/file"
 start_webdav
 start_ssh
 run_container vaultwarden "$DATA"
@@ -121,11 +124,17 @@ rm -r "$DATA"; mv "$DATA.away" "$DATA"
 # A remote that is down, and one that hangs.
 stop_webdav
 check_exit 69 "a remote that is down: 69" ssh_gate "$SYNC"
+check_exit 69 "a service with two remotes, the first down: 69" ssh_gate 'backupctl --sync both'
+check_says "… says which was served" 'served were disk'
+check_same "… and it was" "$ROOT/both/file" "$ROOT/disk/both/data/file"
+rm -r "$ROOT/disk/both"
 start_webdav
 hang() { kill -STOP "$(cat "$ROOT/pids/webdav")"; }
 resume() { kill -CONT "$(cat "$ROOT/pids/webdav")"; }
 hang
 check_exit 124 "a remote that hangs, and --timeout 3: 124" ssh_gate "$SYNC --timeout 3"
+check_exit 124 "… no other remote is begun when the time is over" ssh_gate 'backupctl --sync both --timeout 3'
+check_not "… nothing was sent" test -e "$ROOT/disk/both"
 check "… nothing of the gate is left" wait_for 10 no_gate_processes
 
 # Slots: who comes second waits, and --status never does (S4).
