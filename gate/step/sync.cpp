@@ -1,4 +1,5 @@
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 
 #include "common/civil_date.h"
 #include "gate/sandbox/helper.h"
+#include "gate/source/exclude.h"
 #include "gate/step/at_rest.h"
 #include "gate/step/remote_files.h"
 #include "gate/step/step.h"
@@ -95,6 +97,23 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
   return ran->figures;
 }
 
+/// Mount points beneath the tree that the policy does not leave out: what D2 must tell of.
+std::vector<std::string> missed_mounts(const Subject& subject) {
+  std::vector<std::string> mounts = mounts_beneath(subject.path);
+  if (mounts.empty()) return mounts;
+  const auto excludes = archive::Excludes::parse(subject.exclude);
+  if (!excludes) return mounts;   // rclone knows more patterns than this matcher, which is sure of none then
+  std::erase_if(mounts, [&](const std::string& mount) {
+    const std::string_view below = std::string_view(mount).substr(subject.path.size() + 1);
+    for (std::size_t end = below.find('/'); end != std::string_view::npos; end = below.find('/', end + 1))
+      if (excludes->contents(below.substr(0, end))) return true;
+    struct stat st{};
+    const bool directory = ::lstat(mount.c_str(), &st) != 0 || S_ISDIR(st.st_mode);
+    return directory ? excludes->contents(below) : excludes->file(below);
+  });
+  return mounts;
+}
+
 /// The request itself is over, which is no fault of the remote that was being served.
 /// @param deadline  the session's before that: one that is over was given a grace
 bool is_over(monitor::Session& session, monitor::Clock::time_point deadline) {
@@ -146,9 +165,9 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
   }
   if (auto still = rest.still(context); !still) return pass(still.error());
   if (served.fault) return pass(served.error(plan.remotes.size()));
-  if (const auto mounts = mounts_beneath(subject.path); !mounts.empty())
-    return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude it",
-                mounts.front());
+  if (const auto mounts = missed_mounts(subject); !mounts.empty())
+    return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude what "
+                "is beneath it (exclude = [\"/{}/**\"])", mounts.front(), mounts.front().substr(subject.path.size() + 1));
   return Report{"mirrored", {monitor::number_field("files", sent), monitor::bytes_field("bytes", bytes), monitor::number_field("deleted", deleted)}};
 }
 

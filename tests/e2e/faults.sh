@@ -31,6 +31,10 @@ remotes = ["onedrive"]
 [service.plain]
 path = "$ROOT/plain"
 remotes = ["onedrive"]
+[service.mounts]
+path = "$ROOT/mounts"
+remotes = ["disk"]
+exclude = [${2:-}]
 [service.both]
 path = "$ROOT/both"
 remotes = ["onedrive", "disk"]
@@ -38,7 +42,7 @@ EOF
 }
 fault_policy
 make_data
-mkdir -p "$ROOT"/{stubborn,slow,plain,both}; echo plain | tee "$ROOT/plain/file" >"$ROOT/both/file"
+mkdir -p "$ROOT"/{stubborn,slow,plain,both,mounts/a/b,mounts/c}; echo plain | tee "$ROOT/plain/file" >"$ROOT/both/file"
 start_webdav
 start_ssh
 run_container vaultwarden "$DATA"
@@ -111,6 +115,17 @@ unchanged 78 "an rclone.conf that everybody can read" "$SYNC"
 install -m 600 -o scheduler "$ROOT/rclone.good" /etc/backupctl/rclone.conf
 unchanged 78 "an rclone.conf that is not root's" "$SYNC"
 install -m 600 "$ROOT/rclone.good" /etc/backupctl/rclone.conf
+
+# A mount point in the tree is not read: that is told, unless the policy leaves it out (D2).
+for dir in a/b c; do mount -t tmpfs none "$ROOT/mounts/$dir"; done
+check_exit 74 "a tree with mount points: 74" ssh_gate 'backupctl --sync mounts'
+fault_policy 2s '"/a/**"'
+check_exit 74 "… one of them excluded: 74" ssh_gate 'backupctl --sync mounts'
+check_says "… names the other" "$ROOT/mounts/c is a mount point"
+fault_policy 2s '"/a/**", "/c/**"'
+check "… both excluded: 0" ssh_gate 'backupctl --sync mounts'
+umount "$ROOT/mounts/a/b" "$ROOT/mounts/c"
+fault_policy
 
 # The source and the mirror (D3).
 mv "$DATA" "$DATA.away"; mkdir "$DATA"
