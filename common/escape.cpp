@@ -62,8 +62,8 @@ std::string json_string(std::string_view bytes) {
     } else if (sequence == "\"" || sequence == "\\") {
       out += '\\';
       out += sequence;
-    } else if (length == 1 && static_cast<std::uint8_t>(sequence[0]) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<std::uint8_t>(sequence[0]));
+    } else if (is_control(sequence)) {
+      out += fmt::format("\\u{:04x}", static_cast<std::uint8_t>(sequence.back()));  // of C1, too, the last byte is the code point
     } else {
       out += sequence;
     }

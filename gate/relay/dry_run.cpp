@@ -3,13 +3,17 @@
 #include <algorithm>
 
 #include "gate/relay/line_reader.h"
+#include "gate/relay/progress.h"
 #include "gate/relay/relay.h"
 
 namespace backupctl::relay {
 
 void DryRun::take(const LogLine& line) {
   notes_.take(line);
-  if (line.stats) last_ = line.stats;
+  if (line.stats) {
+    last_ = line.stats;
+    send_progress(report_, *last_);
+  }
   // "delete" is what it says where no backup directory is in effect; "move" precedes the "copy" of a replaced file.
   deleted_ += line.skipped == "move into backup dir" || line.skipped == "delete" ? 1 : 0;
   moved_ += line.skipped == "move" ? 1 : 0;

@@ -5,16 +5,20 @@
 
 namespace backupctl::relay {
 
+void send_progress(int report, const LogStats& stats) {
+  Record record;
+  record.kind = Record::Kind::progress;
+  record.number = {stats.bytes, stats.total_bytes, stats.speed, stats.eta, stats.transfers, stats.checks, stats.deletes + stats.renames};
+  send_record(report, record);
+}
+
 void Progress::take(const LogLine& line, std::chrono::milliseconds now) {
   notes_.take(line);
   if (!line.stats) return;
   last_ = line.stats;
   if (sent_ && now - *sent_ < interval) return;
   sent_ = now;
-  Record record;
-  record.kind = Record::Kind::progress;
-  record.number = {last_->bytes, last_->total_bytes, last_->speed, last_->eta};
-  send_record(report_, record);
+  send_progress(report_, *last_);
 }
 
 Record Progress::finish() {

@@ -8,6 +8,10 @@
 
 namespace backupctl::relay {
 
+/// Sends a progress Record; beyond what common/record.h says number[4] is transfers, [5] checks, [6] deletions and renames, by
+/// which the gate sees whether anything moves at all (gate/remote/standstill.h).
+void send_progress(int report, const LogStats& stats);
+
 /// Mode "progress": what `rclone … --use-json-log --stats 1s --stats-log-level NOTICE` says on standard error, plain lines
 /// between included, becomes progress Records and notes.
 /// The result: number[0] errors, [1] bytes, [2] transfers, [3] checks, [4] deletes: the figures of rclone's last statistics

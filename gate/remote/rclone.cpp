@@ -94,6 +94,7 @@ Command Rclone::mirror(std::string_view verb, const Mirror& mirror) const {
 Command Rclone::sync(const Mirror& wanted) const {
   Command built = mirror("sync", wanted);
   built.argv.insert(built.argv.begin() + 2, "--delete-after");
+  if (wanted.most_deleted) built.argv.insert(built.argv.begin() + 2, "--max-delete=" + std::to_string(*wanted.most_deleted));
   return built;
 }
 

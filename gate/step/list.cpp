@@ -1,3 +1,5 @@
+#include <set>
+
 #include "common/escape.h"
 #include "gate/config/policy_file.h"
 #include "gate/step/commit.h"
@@ -37,11 +39,19 @@ Result<> list_remote(Context& context, const policy::Service& service, const pol
   auto entries = files->list(files->layout().archives(service.name));
   if (!entries) return pass(entries.error());
   std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  std::set<std::string_view> there;
+  for (const Entry& entry : *entries) there.insert(entry.name);
   for (const Entry& entry : *entries) {
     const auto name = policy::parse_archive_name(entry.name);
     if (entry.directory || !name || name->service != service.name) continue;
-    const auto checked = files->check_manifest(files->layout().archive(service.name, entry.name + std::string(manifest_ending)), service.name, entry.name, keys);
-    print_backup(context, *name, entry, checked && checked->number[2] == 1 && checked->number[0] == entry.size, remote.name);
+    bool verified = false;
+    if (const std::string manifest = entry.name + std::string(manifest_ending); there.contains(manifest)) {
+      const auto checked = files->check_manifest(files->layout().archive(service.name, manifest), service.name, entry.name, keys);
+      // A remote that fails, or a session that is over, says nothing about the archive, and nothing more is asked of it (S5).
+      if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
+      verified = checked && checked->number[2] == 1 && checked->number[0] == entry.size;
+    }
+    print_backup(context, *name, entry, verified, remote.name);
   }
   return files->close();
 }

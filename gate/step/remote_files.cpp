@@ -8,8 +8,6 @@
 namespace backupctl::step {
 namespace {
 
-constexpr const char* most_names = "100000";
-
 /// In the cage.
 std::string in_spool(const std::string& file) { return std::string(sandbox::spool_dir) + "/" + file; }
 
@@ -17,7 +15,7 @@ std::string in_spool(const std::string& file) { return std::string(sandbox::spoo
 
 Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
   std::vector<Entry> entries;
-  Run what{.doing = "list", .listener = {"listing", most_names}, .missing_is_fine = true};
+  Run what{.doing = "list", .listener = {"listing", std::to_string(most_names)}, .missing_is_fine = true};
   what.on_entry = [&](const Record& record) {
     if (record.kind != Record::Kind::entry) return false;
     Entry entry{std::string(record.view()), record.number[0], record.number[1], record.number[2] == 1, {}};
@@ -81,7 +79,7 @@ Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, bool 
   if (dry_run)
     return run(rclone_.dry_run(mirror, relay::dry_run_flags, rclone_.layout().at(".backupctl-dry-run")),
                {.doing = "compare the tree with", .tree_fd = tree_fd, .log_mode = {"dry-run"}});
-  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
+  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true, .most_deleted = mirror.most_deleted});
   if (!ran || can_.times) return ran;
   auto refreshed = run(rclone_.refresh(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
   if (!refreshed) return refreshed;

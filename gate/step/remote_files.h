@@ -46,7 +46,9 @@ class RemoteFiles {
   [[nodiscard]] const remote::Capabilities& can() const { return can_; }
   [[nodiscard]] const policy::Remote& remote() const { return *remote_; }
 
-  /// What lies in a directory; nothing where there is none. At most 100,000 names (X5).
+  /// Most names of a directory (X5).
+  static constexpr std::int64_t most_names = 100'000;
+  /// What lies in a directory; nothing where there is none. Error: Exit::bad_data, the relay passes on more than most_names.
   Result<std::vector<Entry>> list(const std::string& directory);
   /// Sends a file of the spool folder `from`.
   Result<> put(const std::string& from, const std::string& file, const std::string& to);
@@ -81,6 +83,7 @@ class RemoteFiles {
     std::vector<int> listener_extra = {};
     monitor::Job::OnRecord on_entry = {};
     bool missing_is_fine = false;              ///< "not found" is an empty answer
+    std::optional<std::int64_t> most_deleted = {};  ///< remote::Mirror::most_deleted
   };
   RemoteFiles(Context& context, const policy::Remote& remote, remote::Rclone rclone, Worker worker)
       : context_(&context), remote_(&remote), rclone_(std::move(rclone)), worker_(std::move(worker)) {}

@@ -5,9 +5,11 @@
 #include <array>
 #include <cerrno>
 
+#include "common/escape.h"
 #include "common/io.h"
 #include "gate/remote/exit_status.h"
 #include "gate/remote/names.h"
+#include "gate/remote/standstill.h"
 #include "gate/sandbox/helper.h"
 #include "gate/step/remote_files.h"
 
@@ -33,6 +35,7 @@ constexpr HostFile host_files[] = {
 };
 
 constexpr std::size_t most_messages = 20;
+constexpr std::int64_t most_notes = 200;  ///< of the relay for standard output, which has little to say
 
 /// Copies rclone's standard output to a file, up to a size, and not a byte more.
 struct BoundedCopy {
@@ -138,20 +141,49 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     if (!child) return pass(child.error());
     return job.add(std::move(*child), std::move(on));
   };
+  std::size_t transfer = 0;
+  std::optional<Error> fault;
+  // Nothing more of the transfer is wanted; what ended it is the run's error, whatever rclone says at its end.
+  const auto give_up = [&](Error why) {
+    if (!fault) fault = std::move(why);
+    job.stop(transfer);
+  };
   std::vector<std::string> messages;
+  remote::Standstill standstill;
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
-    if (record.kind == Record::Kind::progress) return !what.shows_progress;
+    if (record.kind == Record::Kind::progress) {
+      if (standstill.reached(record, monitor::Clock::now()))
+        give_up({Exit::unavailable, fmt::format("cannot {} the remote {}: for {} minutes nothing moved, so the transfer was ended; either the remote does not "
+                                                "answer, or a file was exchanged for a FIFO while it was mirrored; the next run tries again",
+                                                what.doing, remote_->name, remote::Standstill::longest.count())});
+      return !what.shows_progress;
+    }
     if (record.kind != Record::Kind::note) return false;
-    if (messages.size() < most_messages) messages.emplace_back(record.view());
+    // X10: a remote's words stand in rclone's, and a line feed would begin a line that looks like one of ours. Of too many the
+    // last is kept: it says what the run failed of.
+    if (messages.size() == most_messages) messages.pop_back();
+    messages.push_back(escape_line(record.view()));
     return true;
   });
   if (!figures) return pass(figures.error());
   Result<std::size_t> listener = std::size_t{0};
-  if (listens) listener = add_relay(what.listener, data->read.get(), what.listener_extra, what.on_entry);
+  std::int64_t entries = 0;
+  std::int64_t notes = 0;
+  // The bounds of the relay's own hold for as long as it is what it was: it reads a remote's words (X13).
+  const auto on_listener = [&](const Record& record) {
+    if (record.kind == Record::Kind::note && ++notes > most_notes) return true;
+    if (record.kind == Record::Kind::entry && ++entries > most_names) {
+      give_up({Exit::bad_data, fmt::format("a listing of the remote {} holds more than the {} names it may; it was not used", remote_->name, most_names)});
+      job.stop(*listener);
+      return true;
+    }
+    return what.on_entry && what.on_entry(record);
+  };
+  if (listens) listener = add_relay(what.listener, data->read.get(), what.listener_extra, on_listener);
   if (!listener) return pass(listener.error());
   auto child = monitor::spawn(spawn);
   if (!child) return pass(child.error());
-  const std::size_t transfer = job.add(std::move(*child));
+  transfer = job.add(std::move(*child));
   log->read.reset();
   log->write.reset();
   data->write.reset();
@@ -161,18 +193,19 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     ::fcntl(copy.from, F_SETFL, O_NONBLOCK);
     job.watch(copy.from, [&] { return copy.some(data->read); });
   }
-  std::optional<Error> vault_fault;
   if (vault_)
     job.watch(vault_->watch_fd(), [&] {
       const auto carried = vault_->on_change();
       if (carried) return true;
       // What it left is no renewed token: nothing more of it is wanted (D5).
-      vault_fault = carried.error();
-      job.stop(transfer);
+      give_up(carried.error());
       return false;
     });
+  const auto deadline = context_->session.deadline();
   const Result<> ended = job.run();
-  if (vault_fault) return pass(*vault_fault);
+  if (fault) return pass(*fault);
+  // Only a session that is over is given a grace. What the children said while they were ended is no answer (S5).
+  if (!ended && context_->session.deadline() != deadline) return pass(ended.error());
 
   const int status = job.ending(transfer).status;
   const auto& log_result = job.ending(*figures).result;
@@ -182,11 +215,18 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   if (copy.surplus || copy.fault != 0 || (status == 0 && what.out_fd >= 0 && !copy.complete()))
     return fail(copy.fault != 0 ? Exit::io_error : Exit::bad_data, "what {} sent has not the {} bytes it should have{}", remote_->name, what.out_size,
                 copy.fault != 0 ? ", or could not be stored: " + errno_text(copy.fault) : "");
+  if (status > 0 && what.most_deleted && log_result && log_result->number[4] > *what.most_deleted)
+    return fail(Exit::bad_data, "while it was mirrored to {} the tree lost more files than the policy allows (guard.max_delete_files): new and changed files "
+                "are there, deletions ended at the limit, and what was not deleted is still there; if it is meant, raise the limit for one run", remote_->name);
   if (status > 0) {
     const remote::Hint* hint = nullptr;
     for (const std::string& message : messages)
       if (hint == nullptr) hint = remote::hint(message);
-    if (!ended && ended.error().exit != Exit::bad_data && ended.error().exit != Exit::bug) return pass(ended.error());
+    const bool relay_refused = !ended && ended.error().exit == Exit::bad_data;
+    // A relay that refuses what it reads reads no further, and rclone then ends without a word; cut off by a fault of the
+    // remote's, the same input is refused as well, but of that rclone tells.
+    if (relay_refused && messages.empty()) return pass(ended.error());
+    if (!ended && !relay_refused && ended.error().exit != Exit::bug) return pass(ended.error());
     return fail(hint != nullptr ? hint->exit : meaning.exit, "cannot {} the remote {}: rclone {}{}", what.doing, remote_->name,
                 hint != nullptr ? hint->words : meaning.words, cause(messages));
   }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <set>
 
 #include "common/escape.h"
 #include "common/io.h"
@@ -63,10 +64,19 @@ Result<std::optional<Found>> find_on(Context& context, RemoteFiles& files, const
   auto entries = files.list(files.layout().archives(wish.service));
   if (!entries) return pass(entries.error());
   std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name > b.name; });
+  std::set<std::string_view> there;
+  for (const Entry& entry : *entries) there.insert(entry.name);
   for (const Entry& entry : *entries) {
     const auto name = policy::parse_archive_name(entry.name);
     if (entry.directory || !name || name->service != wish.service || (wish.date && name->date != *wish.date)) continue;
-    const auto manifest = files.check_manifest(files.layout().archive(wish.service, entry.name + std::string(manifest_ending)), wish.service, entry.name, keys);
+    const std::string beside = entry.name + std::string(manifest_ending);
+    if (!there.contains(beside)) {
+      context.output.note(fmt::format("{} on {} is passed over: it has no manifest", entry.name, files.remote().name), true);
+      continue;
+    }
+    const auto manifest = files.check_manifest(files.layout().archive(wish.service, beside), wish.service, entry.name, keys);
+    // Only what is wrong with the archive itself leads to an older one; a remote that fails must not (X6).
+    if (!manifest && manifest.error().exit != Exit::bad_data) return pass(manifest.error());
     if (manifest && manifest->number[2] == 1 && manifest->number[0] == entry.size)
       return std::optional(Found{&files.remote(), entry.name, name->date, *manifest});
     context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name,

@@ -1,7 +1,13 @@
+#include <fmt/ranges.h>
+#include <sys/stat.h>
 #include <time.h>
+
+#include <algorithm>
+#include <optional>
 
 #include "common/civil_date.h"
 #include "gate/sandbox/helper.h"
+#include "gate/source/exclude.h"
 #include "gate/step/at_rest.h"
 #include "gate/step/remote_files.h"
 #include "gate/step/step.h"
@@ -30,9 +36,11 @@ Subject subject_of(const policy::Plan& plan) {
   return {service.name, service.path, service.exclude, service.guard, false, service.consistency == policy::Consistency::hot};
 }
 
-bool above(const policy::Limit& limit, std::int64_t count, std::int64_t all) {
-  const auto value = static_cast<std::int64_t>(limit.value);
-  return limit.percent ? count * 100 > value * all : count > value;
+/// How many files of `all` the limit means.
+std::int64_t allowance(const policy::Limit& limit, std::int64_t all) {
+  constexpr std::uint64_t without_end = 1'000'000'000'000;
+  const auto value = static_cast<std::int64_t>(std::min(limit.value, without_end));
+  return limit.percent ? value * all / 100 : value;
 }
 
 /// Overwriting this many files is an ordinary night, whatever share of a small mirror they are: a service that is one database
@@ -40,12 +48,15 @@ bool above(const policy::Limit& limit, std::int64_t count, std::int64_t all) {
 constexpr std::int64_t few_files = 10;
 
 /// D3: a run that would delete or overwrite more than the policy allows stops before it has changed anything.
-Result<> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, int tree) {
+/// @return what the mirror itself is given as Mirror::most_deleted: a tree in use may lose its files after it was compared.
+Result<std::int64_t> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, int tree) {
   auto counted = remote.mirror(mirror, tree, true);
   if (!counted) return pass(counted.error());
   const auto [deleted, replaced, all] = std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
   const std::int64_t counted_replaced = replaced > few_files ? replaced : 0;
-  if (!above(subject.guard.max_delete_files, deleted + counted_replaced, all)) return {};
+  const std::int64_t allowed = allowance(subject.guard.max_delete_files, all);
+  const bool counts_twice = !mirror.history.empty() && !remote.can().rename;
+  if (deleted + counted_replaced <= allowed) return counts_twice ? 2 * allowed + replaced + few_files : allowed;
   return fail(Exit::bad_data, "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the policy allows "
               "(guard.max_delete_files): nothing was changed; if it is meant, raise the limit for one run",
               subject.name, remote.remote().name, all, deleted, replaced);
@@ -73,7 +84,9 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
   remote::Mirror mirror{.from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = subject.exclude, .hot = subject.hot};
   if (remote.history && subject.guard.mirror_history.count() > 0) mirror.history = subject.history(files->layout(), format_date(today));
   context.output.step(fmt::format("comparing the tree with {}", remote.name));
-  if (auto allowed = guard(*files, subject, mirror, tree); !allowed) return pass(allowed.error());
+  const auto allowed = guard(*files, subject, mirror, tree);
+  if (!allowed) return pass(allowed.error());
+  mirror.most_deleted = *allowed;
   context.output.step(fmt::format("mirroring to {}", remote.name));
   auto ran = files->mirror(mirror, tree, false);
   if (!ran) return pass(ran.error());
@@ -83,6 +96,40 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return ran->figures;
 }
+
+/// Mount points beneath the tree that the policy does not leave out: what D2 must tell of.
+std::vector<std::string> missed_mounts(const Subject& subject) {
+  std::vector<std::string> mounts = mounts_beneath(subject.path);
+  if (mounts.empty()) return mounts;
+  const auto excludes = archive::Excludes::parse(subject.exclude);
+  if (!excludes) return mounts;   // rclone knows more patterns than this matcher, which is sure of none then
+  std::erase_if(mounts, [&](const std::string& mount) {
+    const std::string_view below = std::string_view(mount).substr(subject.path.size() + 1);
+    for (std::size_t end = below.find('/'); end != std::string_view::npos; end = below.find('/', end + 1))
+      if (excludes->contents(below.substr(0, end))) return true;
+    struct stat st{};
+    const bool directory = ::lstat(mount.c_str(), &st) != 0 || S_ISDIR(st.st_mode);
+    return directory ? excludes->contents(below) : excludes->file(below);
+  });
+  return mounts;
+}
+
+/// The request itself is over, which is no fault of the remote that was being served.
+/// @param deadline  the session's before that: one that is over was given a grace
+bool is_over(monitor::Session& session, monitor::Clock::time_point deadline) {
+  return session.deadline() != deadline || !session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(1));
+}
+
+/// What became of several remotes.
+struct Served {
+  std::vector<std::string> names;
+  std::optional<Error> fault;   ///< of the first that was not
+
+  [[nodiscard]] Error error(std::size_t remotes) const {
+    if (remotes == 1) return *fault;
+    return {fault->exit, fmt::format("{}; {}", fault->sentence, names.empty() ? "no other remote was served" : fmt::format("served were {}", fmt::join(names, ", ")))};
+  }
+};
 
 }  // namespace
 
@@ -100,17 +147,27 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
   std::int64_t bytes = 0;
   std::int64_t sent = 0;
   std::int64_t deleted = 0;
+  Served served;
   for (const policy::Remote* remote : plan.remotes) {
+    const auto deadline = context.session.deadline();
     auto figures = sync_to(context, *remote, subject, tree->get(), *today);
-    if (!figures) return pass(figures.error());
+    if (!figures && is_over(context.session, deadline)) return pass(figures.error());
+    if (!figures) {
+      // One dead remote must not cost the copies on the others.
+      if (plan.remotes.size() > 1) context.output.note(figures.error().sentence, true);
+      if (!served.fault) served.fault = figures.error();
+      continue;
+    }
+    served.names.push_back(remote->name);
     bytes += figures->number[1];
     sent += figures->number[2];
     deleted += figures->number[4];
   }
   if (auto still = rest.still(context); !still) return pass(still.error());
-  if (const auto mounts = mounts_beneath(subject.path); !mounts.empty())
-    return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude it",
-                mounts.front());
+  if (served.fault) return pass(served.error(plan.remotes.size()));
+  if (const auto mounts = missed_mounts(subject); !mounts.empty())
+    return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude what "
+                "is beneath it (exclude = [\"/{}/**\"])", mounts.front(), mounts.front().substr(subject.path.size() + 1));
   return Report{"mirrored", {monitor::number_field("files", sent), monitor::bytes_field("bytes", bytes), monitor::number_field("deleted", deleted)}};
 }
 

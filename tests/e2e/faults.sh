@@ -32,11 +32,18 @@ remotes = ["onedrive"]
 [service.plain]
 path = "$ROOT/plain"
 remotes = ["onedrive"] # plain
+[service.mounts]
+path = "$ROOT/mounts"
+remotes = ["disk"]
+exclude = [${2:-}]
+[service.both]
+path = "$ROOT/both"
+remotes = ["onedrive", "disk"]
 EOF
 }
 fault_policy
 make_data
-mkdir -p "$ROOT"/{stubborn,slow,plain}; echo plain >"$ROOT/plain/file"
+mkdir -p "$ROOT"/{stubborn,slow,plain,both,mounts/a/b,mounts/c}; echo plain | tee "$ROOT/plain/file" >"$ROOT/both/file"
 start_webdav
 start_ssh
 run_container vaultwarden "$DATA"
@@ -110,6 +117,17 @@ install -m 600 -o scheduler "$ROOT/rclone.good" /etc/backupctl/rclone.conf
 unchanged 78 "an rclone.conf that is not root's" "$SYNC"
 install -m 600 "$ROOT/rclone.good" /etc/backupctl/rclone.conf
 
+# A mount point in the tree is not read: that is told, unless the policy leaves it out (D2).
+for dir in a/b c; do mount -t tmpfs none "$ROOT/mounts/$dir"; done
+check_exit 74 "a tree with mount points: 74" ssh_gate 'backupctl --sync mounts'
+fault_policy 2s '"/a/**"'
+check_exit 74 "… one of them excluded: 74" ssh_gate 'backupctl --sync mounts'
+check_says "… names the other" "$ROOT/mounts/c is a mount point"
+fault_policy 2s '"/a/**", "/c/**"'
+check "… both excluded: 0" ssh_gate 'backupctl --sync mounts'
+umount "$ROOT/mounts/a/b" "$ROOT/mounts/c"
+fault_policy
+
 # The source and the mirror (D3).
 mv "$DATA" "$DATA.away"; mkdir "$DATA"
 unchanged 65 "an empty source" "$SYNC"
@@ -122,11 +140,17 @@ rm -r "$DATA"; mv "$DATA.away" "$DATA"
 # A remote that is down, and one that hangs.
 stop_webdav
 check_exit 69 "a remote that is down: 69" ssh_gate "$SYNC"
+check_exit 69 "a service with two remotes, the first down: 69" ssh_gate 'backupctl --sync both'
+check_says "… says which was served" 'served were disk'
+check_same "… and it was" "$ROOT/both/file" "$ROOT/disk/both/data/file"
+rm -r "$ROOT/disk/both"
 start_webdav
 hang() { kill -STOP "$(cat "$ROOT/pids/webdav")"; }
 resume() { kill -CONT "$(cat "$ROOT/pids/webdav")"; }
 hang
 check_exit 124 "a remote that hangs, and --timeout 3: 124" ssh_gate "$SYNC --timeout 3"
+check_exit 124 "… no other remote is begun when the time is over" ssh_gate 'backupctl --sync both --timeout 3'
+check_not "… nothing was sent" test -e "$ROOT/disk/both"
 check "… nothing of the gate is left" wait_for 10 no_gate_processes
 
 # Slots: who comes second waits, and --status never does (S4).

@@ -94,6 +94,22 @@ check "with the remote up again, --run ends 0" client "${settings[@]}" ARCHIVE_W
 check "--status over ssh" ssh_gate 'backupctl --status'
 check "--list over ssh" ssh_gate 'backupctl --list vaultwarden'
 check_says "… names today's archive" "$today"
+
+# What is wrong with an archive makes it unverified; what is wrong with the remote ends the step, and leads to no older archive.
+touch "$ARCHIVES"/vaultwarden-2020-01-{05,12}.tar.gz
+yes rubbish | head -c 8000000 >"$ARCHIVES/vaultwarden-2020-01-12.tar.gz.manifest.json"
+check "--list goes on past an archive without a manifest and one with megabytes of rubbish" ssh_gate 'backupctl --list vaultwarden'
+check "… both are unverified, today's is not" test "$(grep -c ' unverified ' "$out") $(grep -c ' verified ' "$out")" = "2 1"
+stop_webdav
+chmod 000 "$ARCHIVES/$archive.manifest.json"
+rclone() { exec setpriv --reuid=scheduler --regid=scheduler --clear-groups rclone "$@"; }   # root could read it all the same
+start_webdav
+check_exit 69 "a remote that fails to give a manifest: --list ends 69" ssh_gate 'backupctl --list vaultwarden'
+check_exit 69 "… and --restore of the latest ends 69" $GATE --restore vaultwarden --archive latest --to "$ROOT/restored"
+check "… without passing over the newest archive (X6)" test "$(grep -c 'passed over' "$out")" = 0
+chmod 644 "$ARCHIVES/$archive.manifest.json"
+unset -f rclone
+
 check "the journal verifies (X9)" $GATE --verify-journal
 check_not "no credential in state or journal (X10)" grep -rqF "$WEBDAV_SECRET" "$STATE"
 e2e_end

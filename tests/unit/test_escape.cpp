@@ -26,3 +26,9 @@ TEST_CASE("JSON strings (RFC 8259)") {
   CHECK(json_string("\xff") == "\"\xEF\xBF\xBD\"");
   CHECK(json_string("") == "\"\"");
 }
+
+TEST_CASE("X10: no control character passes in JSON either") {
+  CHECK(json_string("a\x7f" "b") == "\"a\\u007fb\"");
+  CHECK(json_string("\xc2\x80\xc2\x9b" "31m\xc2\x9f") == "\"\\u0080\\u009b31m\\u009f\"");
+  CHECK(json_string("\xc2\xa0\xc3\xbc") == "\"\xc2\xa0\xc3\xbc\"");
+}

@@ -31,7 +31,9 @@ TEST_CASE("D3: what a sync would do, as rclone 1.60.1 says it (mirror of 6: one 
                                               skipped("update modification time", "f4") + stats(7, 1, 1, 2));
   REQUIRE(out.done());
   CHECK(numbers(out.last()) == Numbers{1, 1, 6, 1, 0});
-  CHECK(out.records.size() == 1);  // nothing to tell the user
+  CHECK(out.of(Record::Kind::note).empty());  // nothing to tell the user
+  REQUIRE(out.of(Record::Kind::progress).size() == 1);
+  CHECK(out.records[0].number == std::array<std::int64_t, 8>{0, 0, 0, -1, 2, 7, 2, 0});
 }
 
 TEST_CASE("D3: where lines and statistics differ, the greater number counts") {

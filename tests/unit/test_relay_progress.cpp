@@ -32,7 +32,7 @@ TEST_CASE("a progress record") {
   REQUIRE(out.done());
   REQUIRE(out.records.size() == 2);
   CHECK(out.records[0].kind == Record::Kind::progress);
-  CHECK(out.records[0].number == std::array<std::int64_t, 8>{40, 100, 10, 9, 0, 0, 0, 0});
+  CHECK(out.records[0].number == std::array<std::int64_t, 8>{40, 100, 10, 9, 3, 4, 2, 0});
 }
 
 TEST_CASE("errors become warnings; kinds of error are told") {

@@ -136,6 +136,22 @@ TEST_CASE("the real rclone understands every command") {
   CHECK(std::filesystem::is_directory(base + "/dst/data/empty"));
   CHECK(read(out + ".err").find("\"stats\"") != std::string::npos);
 
+  // D3: no more is deleted than allowed, all that is new is there, and the figures tell why it failed.
+  mirror.most_deleted = 1;
+  for (const char* name : {"/dst/data/x", "/dst/data/y", "/dst/data/z", "/src/new"}) std::ofstream(base + name) << name;
+  CHECK(run(rclone.sync(mirror), out) == 7);
+  CHECK(read(out + ".err").find("\"deletes\":1,") == std::string::npos);
+  CHECK(std::filesystem::exists(base + "/dst/data/new"));
+  int kept = 0;
+  for (const char* name : {"x", "y", "z"}) kept += std::filesystem::exists(base + "/dst/data/" + name) ? 1 : 0;
+  CHECK(kept == 2);
+  mirror.most_deleted = 2;
+  CHECK(run(rclone.sync(mirror), out) == 0);
+  mirror.most_deleted = 0;
+  std::ofstream(base + "/src/new") << "overwriting is not deleting";
+  CHECK(run(rclone.sync(mirror), out) == 0);
+  mirror.most_deleted = {};
+
   std::filesystem::remove(base + "/src/-odd");
   const std::vector<std::string> exclude = {"fi*"};
   mirror.exclude = exclude;
