@@ -117,7 +117,7 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
     if (!files) return pass(files.error());
     // An incomplete archive has a name of its own, which may be there from an earlier run of the day.
     const bool old_manifest = lack.presence.manifest || !complete;
-    if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool); !committed) return committed;
+    if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool, &lack == &lacking.back()); !committed) return committed;
     served.push_back(lack.remote->name);
     if (complete) {
       if (auto noted = note_committed(context, service, *today); !noted) return noted;

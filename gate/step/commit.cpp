@@ -123,7 +123,7 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
 }
 
 Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, bool old_manifest,
-                const TreeRead& read, const state::Spool& spool) {
+                const TreeRead& read, const state::Spool& spool, bool last) {
   const auto at = [&](std::string_view file) { return remote.layout().archive(service, file); };
   const std::string uploaded = remote.can().rename ? name + std::string(partial_ending) : name;
   context.output.step(fmt::format("sending {} to {}", name, remote.remote().name));
@@ -140,7 +140,9 @@ Result<> commit(Context& context, RemoteFiles& remote, const std::string& servic
   if (uploaded != name)
     if (auto renamed = remote.rename(at(uploaded), at(name)); !renamed) return renamed;
   // The checksum is the smaller of the two, so the manifest, which commits, comes last.
-  return remote.put_all(spool.path() + "/" + beside_folder, remote.layout().archives(service));
+  // Giving up a large file takes a moment, which rclone needs to begin.
+  return remote.put_all(spool.path() + "/" + beside_folder, remote.layout().archives(service),
+                        [&] { if (last) ::unlinkat(spool.fd(), "archive", 0); });
 }
 
 }  // namespace backupctl::step

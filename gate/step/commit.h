@@ -39,7 +39,8 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
 /// commits. An error leaves no final name that looks like a backup.
 /// @param old_manifest  one lies there under the name: it goes before its archive is replaced, so that for no moment it vouches
 ///   for a content that is not its own
+/// @param last  no other remote needs the archive: the spool gives it up once it is verified here
 Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, bool old_manifest,
-                const TreeRead& read, const state::Spool& spool);
+                const TreeRead& read, const state::Spool& spool, bool last);
 
 }  // namespace backupctl::step

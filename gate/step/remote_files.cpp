@@ -35,8 +35,8 @@ Result<> RemoteFiles::put(const std::string& from, const std::string& file, cons
   return ran ? Result<>{} : pass(ran.error());
 }
 
-Result<> RemoteFiles::put_all(const std::string& from, const std::string& directory) {
-  auto ran = run(rclone_.copy_files(sandbox::spool_dir, directory), {.doing = "send files to", .spool = from});
+Result<> RemoteFiles::put_all(const std::string& from, const std::string& directory, const std::function<void()>& meanwhile) {
+  auto ran = run(rclone_.copy_files(sandbox::spool_dir, directory), {.doing = "send files to", .spool = from, .meanwhile = meanwhile});
   return ran ? Result<>{} : pass(ran.error());
 }
 

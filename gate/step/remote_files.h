@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -53,7 +54,8 @@ class RemoteFiles {
   /// Sends a file of the spool folder `from`.
   Result<> put(const std::string& from, const std::string& file, const std::string& to);
   /// Sends all files of the spool folder `from` into a directory, one after the other, the smallest first.
-  Result<> put_all(const std::string& from, const std::string& directory);
+  /// @param meanwhile  done once while they are on their way
+  Result<> put_all(const std::string& from, const std::string& directory, const std::function<void()>& meanwhile);
   /// Reads a file back: its size and digest.
   Result<std::pair<std::int64_t, Digest>> read_back(const std::string& file);
   /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.
@@ -83,6 +85,7 @@ class RemoteFiles {
     std::vector<int> listener_extra = {};
     monitor::Job::OnRecord on_entry = {};
     bool missing_is_fine = false;              ///< "not found" is an empty answer
+    std::function<void()> meanwhile = {};      ///< done once, while rclone works
     std::optional<std::int64_t> most_deleted = {};  ///< remote::Mirror::most_deleted
   };
   RemoteFiles(Context& context, const policy::Remote& remote, remote::Rclone rclone, Worker worker)

@@ -188,6 +188,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   log->write.reset();
   data->write.reset();
   if (what.out_fd < 0) data->read.reset();
+  if (what.meanwhile) what.meanwhile();
   BoundedCopy copy{data->read.get(), what.out_fd, what.out_size};
   if (what.out_fd >= 0) {
     ::fcntl(copy.from, F_SETFL, O_NONBLOCK);

@@ -13,10 +13,11 @@ namespace {
 
 constexpr std::size_t most_output = 65536;
 
-/// Reads what is there; false at the end of input. More than the bound is read and thrown away, so that nobody blocks on us.
+/// Reads what is there, a pipe's worth at most (pipe(7)), so that who writes without end gets no more than its turn (S5); false
+/// at the end of input. More than the bound is read and thrown away, so that nobody blocks on us.
 bool drain(int fd, std::string& text) {
   char buffer[8192];
-  for (;;) {
+  for (std::size_t left = 65536 / sizeof buffer; left > 0; --left) {
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
     if (n < 0) return errno == EINTR || errno == EAGAIN;
     if (n == 0) return false;
@@ -24,6 +25,7 @@ bool drain(int fd, std::string& text) {
     text.append(buffer, std::min(room, static_cast<std::size_t>(n)));
     if (static_cast<std::size_t>(n) < sizeof buffer) return true;
   }
+  return true;
 }
 
 /// podman and systemctl need no more. Rootless podman gets its own through runuser.
