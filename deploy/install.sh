@@ -39,7 +39,10 @@ sudoers=${sudoers:-backupctl${client:+-$client}}
 gate=$prefix/bin/backupctl
 command=$gate
 [ "$policy" = /etc/backupctl/policy.toml ] || command+=" --policy $policy"
+recover="$command --recover"
 command+=" --ssh-gate${client:+ --client $client}"
+unit=backupctl-recover
+[ "$prefix" = /usr/local ] || unit+=-$(basename "$prefix" | tr -c 'A-Za-z0-9\n' -)
 
 key_line=''
 if [ -n "$key" ]; then
@@ -160,6 +163,49 @@ else
   did "$sudoers_file"
 fi
 remember "sudoers $sudoers_file"
+
+# 5. What starts a stopped service when its guardian is gone too: at boot, and once a minute (guarantee S1).
+say "Recovery:"
+# put FILE: standard input becomes FILE, unless it is that already.
+put() {
+  cat >"$staged/unit"
+  cmp -s "$staged/unit" "$1" || install -o root -g root -m 644 "$staged/unit" "$1"
+  remember "file $1"
+  did "$1"
+}
+if [ -d /run/systemd/system ]; then
+  put "/etc/systemd/system/$unit.service" <<EOF
+[Unit]
+Description=Start services that the backup gate stopped and nobody started
+Documentation=man:backupctl(8)
+[Service]
+Type=oneshot
+ExecStart=$recover
+# The guardians that it starts outlive it.
+KillMode=process
+[Install]
+WantedBy=multi-user.target
+EOF
+  put "/etc/systemd/system/$unit.timer" <<EOF
+[Unit]
+Description=Look for services that the backup gate stopped and nobody started
+[Timer]
+OnBootSec=30s
+OnUnitActiveSec=1min
+[Install]
+WantedBy=timers.target
+EOF
+  systemctl daemon-reload && systemctl --quiet enable "$unit.service" && systemctl --quiet enable --now "$unit.timer" ||
+    warn "systemctl did not take $unit.timer: a service whose guardian is gone too stays down until $recover is run"
+elif [ -d /etc/cron.d ]; then
+  put "/etc/cron.d/$unit" <<EOF
+# Start services that the backup gate stopped and nobody started: at boot, and once a minute.
+@reboot root $recover >/dev/null
+* * * * * root $recover >/dev/null
+EOF
+else
+  warn "neither systemd nor cron is here: after a reboot, run $recover"
+fi
 for line in "${made[@]}"; do remember "$line"; done
 visudo -cq || die "visudo finds the sudoers files as a whole invalid; look at $sudoers_file first"
 

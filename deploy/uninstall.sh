@@ -24,6 +24,13 @@ need_root
 manifest=$prefix/libexec/backupctl/installed
 [ -e "$manifest" ] || { say "Nothing of install.sh's is in $prefix."; [ $purge = yes ] || exit 0; }
 
+# Nobody would start them any more (guarantee S1).
+for lease in "$state"/leases/*; do
+  [[ -e $lease && $lease != *.tmp ]] || continue
+  "$prefix/bin/backupctl" --policy "$policy" --start "${lease##*/}" ||
+    die "${lease##*/} is stopped and could not be started; start it, remove $lease, and run this again; nothing was changed"
+done
+
 say "Removing:"
 if [ -e "$manifest" ]; then
   # The way in first: no request may find half a gate.
@@ -37,6 +44,7 @@ if [ -e "$manifest" ]; then
     did "account $account, $home"
   done < <(sed -n 's/^account //p' "$manifest")
   while read -r path; do
+    case $path in /etc/systemd/system/*) systemctl --quiet disable --now "${path##*/}" 2>/dev/null || true ;; esac
     rm -f "$path"; did "$path"
   done < <(sed -n 's/^file //p' "$manifest")
   mapfile -t directories < <(sed -n 's/^dir //p' "$manifest" | sort -r)

@@ -52,19 +52,32 @@ tl::unexpected<Error> damaged(std::string_view why) { return fail(Exit::bad_data
 
 }  // namespace
 
+std::int64_t boot_clock() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+Result<std::string> boot_id() {
+  const UniqueFd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  auto text = file ? read_all(file.get(), 64) : fail_errno(Exit::io_error, errno, "cannot read the boot's id");
+  if (!text) return pass(std::move(text.error()));
+  return text->substr(0, text->find('\n'));
+}
+
+bool is_due(const Lease& lease, const std::string& this_boot) { return lease.boot_id != this_boot || boot_clock() >= lease.deadline; }
+
 Result<Lease> make(std::string_view service, std::string_view client, const policy::Controller& controller,
-                   const service::Names& units, policy::Seconds max_down) {
+                   const service::Names& units, policy::Seconds max_down, policy::Seconds idle_down) {
   Lease lease;
   lease.service = service;
   lease.client = client;
   lease.created = std::time(nullptr);
-  timespec now{};
-  if (::clock_gettime(CLOCK_BOOTTIME, &now) != 0) return fail_errno(Exit::io_error, errno, "cannot read the clock");
-  lease.deadline = (now.tv_sec + max_down.count()) * 1'000'000'000 + now.tv_nsec;
-  const UniqueFd boot(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  auto boot_id = boot ? read_all(boot.get(), 64) : fail_errno(Exit::io_error, errno, "cannot read the boot's id");
-  if (!boot_id) return pass(std::move(boot_id.error()));
-  lease.boot_id = boot_id->substr(0, boot_id->find('\n'));
+  lease.deadline = boot_clock() + max_down.count() * 1'000'000'000;
+  lease.idle = idle_down.count();
+  auto boot = boot_id();
+  if (!boot) return pass(std::move(boot.error()));
+  lease.boot_id = std::move(*boot);
   lease.controller.name = controller.name;
   lease.controller.kind = controller.kind;
   lease.controller.user = controller.user;
@@ -95,6 +108,7 @@ std::string serialize(const Lease& lease) {
   put(text, "created", std::to_string(lease.created));
   put(text, "boot", lease.boot_id);
   put(text, "deadline", std::to_string(lease.deadline));
+  put(text, "idle", std::to_string(lease.idle));
   put(text, "controller", lease.controller.name);
   put(text, "kind", service::word(lease.controller.kind));
   put(text, "user", lease.controller.user);
@@ -116,6 +130,7 @@ Result<Lease> parse(std::string_view bytes) {
   take_number(text, "created", lease.created);
   take_text(text, "boot", lease.boot_id);
   take_number(text, "deadline", lease.deadline);
+  take_number(text, "idle", lease.idle);
   take_text(text, "controller", lease.controller.name);
   const auto kind = service::kind_of(take(text, "kind").value_or(""));
   if (!kind) return damaged("its kind of controller is not known");

@@ -3,6 +3,8 @@
 #include <syslog.h>
 
 #include "common/io.h"
+#include "gate/lease/downtime.h"
+#include "gate/lease/store.h"
 #include "gate/service/controller.h"
 #include "gate/state/lock.h"
 #include "gate/step/service_start.h"
@@ -75,6 +77,15 @@ journal::Entry end_entry(const policy::Plan& plan, const Options& options, const
   return entry;
 }
 
+/// S6: whether a client would stop a service that was only just started, or whose downtime of today is used up.
+bool keeps_down(const state::StateDir& state, const policy::Plan& plan) {
+  if (plan.verb != Verb::stop) return false;
+  const auto lease = lease::read(state.fd(), plan.service->name);
+  if (lease && lease->has_value()) return false;  // stopped already: a second stop extends nothing
+  const auto boot = lease::boot_id();
+  return boot && !lease::allowance(lease::read_downtime(state, plan.service->name), plan.service->guard, *boot);
+}
+
 }  // namespace
 
 std::string not_built(const policy::Policy& policy, const policy::Plan& plan) {
@@ -97,14 +108,16 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
     return row.waits_for_disk ? journal::append(state, entry, journal::Durability::now) : journal::append_look(state, entry);
   };
   monitor::Output output(plan.json, subject_of(plan));
-  if (const std::string why = not_built(policy, plan); !why.empty()) {
-    const RefusalInfo& refusal = info(RefusalCode::verb_not_for_source);
+  const auto refuse = [&](RefusalCode code, std::string_view why) {
+    const RefusalInfo& refusal = info(code);
     static_cast<void>(write_all(2, fmt::format("backupctl: refused [{}]: {}\n", refusal.word, why)));
     request_entry.event = "refused";
     request_entry.fields.emplace_back("code", refusal.word);
     journal::append_refusal(state, request_entry);
     return refusal.exit;
-  }
+  };
+  if (const std::string why = not_built(policy, plan); !why.empty()) return refuse(RefusalCode::verb_not_for_source, why);
+  if (options.over_gate && keeps_down(state, plan)) return refuse(RefusalCode::too_often, info(RefusalCode::too_often).sentence);
   request_entry.fields.emplace_back("rule", plan.rule);
   if (auto written = record(request_entry); !written) {
     // A start needs no writable journal (S1); everything else does not run unrecorded (X9).

@@ -1,5 +1,6 @@
 #include "gate/step/service_start.h"
 
+#include "gate/lease/downtime.h"
 #include "gate/lease/store.h"
 #include "gate/step/runner.h"
 
@@ -38,6 +39,7 @@ Result<std::optional<lease::Lease>> end_lease(const state::StateDir& state, moni
   const auto run = controller_runner(session);
   if (auto started = service::start((*lease)->controller, name, (*lease)->units, session.left(), run); !started)
     return pass(started.error());
+  lease::note_started(state, **lease);
   if (auto ended = lease::remove(state.fd(), name); !ended) return pass(ended.error());
   return lease;
 }

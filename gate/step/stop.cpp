@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "gate/lease/downtime.h"
+#include "gate/lease/guardian.h"
 #include "gate/lease/store.h"
 #include "gate/step/runner.h"
 #include "gate/step/step.h"
@@ -29,7 +31,13 @@ Result<lease::Lease> lease_for(Context& context, const policy::Service& service,
     lease::add_units(**existing, running);
     return std::move(**existing);
   }
-  return lease::make(service.name, context.caller, controller, running, service.guard.max_down);
+  auto max_down = service.guard.max_down;
+  if (context.over_gate) {  // S6: the day's allowance bounds this one as well
+    const auto boot = lease::boot_id();
+    if (!boot) return pass(boot.error());
+    max_down = lease::allowance(lease::read_downtime(context.state, service.name), service.guard, *boot).value_or(policy::Seconds(0));
+  }
+  return lease::make(service.name, context.caller, controller, running, max_down, service.guard.idle_down);
 }
 
 }  // namespace
@@ -56,6 +64,10 @@ Result<Report> stop(Context& context, const policy::Plan& plan) {
   auto lease = lease_for(context, service, controller, state->running);
   if (!lease) return pass(lease.error());
   if (auto written = lease::write(context.state.fd(), *lease); !written) return pass(written.error());
+  if (auto guarded = lease::ensure_guardian(context.state, run, context.policy_path, service.name); !guarded) {
+    if (!leased->has_value()) static_cast<void>(lease::remove(context.state.fd(), service.name));
+    return pass(guarded.error());
+  }
   const auto began = monitor::Clock::now();
   const auto within = std::min<policy::Seconds>(context.session.left(), std::chrono::hours(24));
   if (auto stopped = service::stop(controller, service.name, state->running, within, run); !stopped)
