@@ -36,7 +36,7 @@ constexpr std::array<RefusalInfo, refusal_count> refusals{{
      "characters"},
     {RefusalCode::syntax, "syntax", Exit::not_a_request,
      "the request does not follow the grammar, so nothing was done; correct its words, values and their order as in "
-     "backup-client(1)"},
+     "backupctl(8)"},
     {RefusalCode::unknown_verb, "unknown-verb", Exit::not_a_request,
      "the request's verb does not exist, so nothing was done; see backup-client(1)"},
     {RefusalCode::option_not_for_verb, "option-not-for-verb", Exit::not_a_request,

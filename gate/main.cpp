@@ -26,7 +26,7 @@ std::string variable(const char* name) {
 }
 
 /// Nothing of the caller's reaches what is done here: standard descriptors open, all others closed, no environment, a known
-/// umask and directory, no core dumps (they would hold credentials; X10).
+/// umask, no core dumps (they would hold credentials; X10).
 bool clean_up() {
   for (int fd = 0; fd <= 2; ++fd)
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) return false;
@@ -38,7 +38,7 @@ bool clean_up() {
   const rlimit core{1, std::max<rlim_t>(1, monitor::core_limit_at_start().rlim_max)};
   ::setrlimit(RLIMIT_CORE, &core);
   ::prctl(PR_SET_DUMPABLE, 0);
-  return ::chdir("/") == 0;
+  return true;
 }
 
 /// `[--policy FILE] --ssh-gate [--client NAME]`, exactly as the sudoers line writes it; nothing for any other command line.
@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
       [[maybe_unused]] const ssize_t n = ::write(2, words, sizeof words - 1);
       return to_status(Exit::bad_config);
     }
+    if (::chdir("/") != 0) return to_status(Exit::bug);
     return to_status(request::serve(arrival, call->policy, call->client));
   }
   return operate::main(args);

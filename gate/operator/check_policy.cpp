@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "common/io.h"
 #include "gate/operator/operator.h"
@@ -32,7 +33,7 @@ std::vector<std::string> findings(const policy::Policy& policy, const std::strin
   for (const NamedPath& named : policy::named_paths(policy))
     if (const std::string words = fault(named); !words.empty())
       notes.push_back(fmt::format("{}: the {} {}: {}", named.key, policy::word(named.kind), named.path, words));
-  if (auto trusted = open_trusted(policy_path); !trusted) notes.push_back(trusted.error().sentence);
+  if (auto trusted = open_trusted(policy_path); !trusted) notes.push_back(trusted.error().sentence + ": the gate refuses to use the file where it lies");
   // The sections of rclone.conf are part of what a request would run with, so they are checked here too.
   const auto config = vault::open_config(policy.gate.rclone_config);
   for (const auto& [name, remote] : policy.remotes) {
@@ -48,7 +49,7 @@ std::vector<std::string> findings(const policy::Policy& policy, const std::strin
 
 Exit check_policy(const std::string& policy_path, const Args& args) {
   if (args.size() > 1) return complain({Exit::not_a_request, "--check-policy takes one FILE at most"});
-  const std::string path = args.empty() ? policy_path : args[0];
+  const std::string path = args.empty() ? policy_path : std::filesystem::absolute(args[0]).lexically_normal().string();
   // A draft of anybody's may be checked; only the gate insists that the file is root's.
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd) return complain({Exit::bad_config, fmt::format("cannot open {}: {}", path, errno_text(errno))});

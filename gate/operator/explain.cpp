@@ -6,6 +6,8 @@
 #include "common/io.h"
 #include "gate/operator/operator.h"
 #include "gate/config/policy_file.h"
+#include "gate/step/run.h"
+#include "policy/decision.h"
 
 namespace backupctl::operate {
 
@@ -17,7 +19,12 @@ Exit explain(const std::string& policy_path, const Args& args) {
   policy::Caller caller;
   if (named) caller.client = args[2];
   if (const auto now = time_in_zone(::time(nullptr), policy->gate.timezone)) caller.minute_of_day = now->minute_of_day;
-  static_cast<void>(write_all(1, policy::explain(*policy, args[0], caller)));
+  std::string text = policy::explain(*policy, args[0], caller);
+  // What the policy allows and this version has no code for is refused all the same.
+  if (const auto request = parse_request(args[0]))
+    if (const auto plan = policy::decide(*policy, *request, caller))
+      if (const std::string why = step::not_built(*policy, *plan); !why.empty()) text += fmt::format("refused   {}\n", why);
+  static_cast<void>(write_all(1, text));
   return Exit::done;
 }
 

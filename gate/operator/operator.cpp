@@ -63,6 +63,8 @@ int main(const std::vector<std::string>& given) {
   const bool needs_root = found == std::end(commands) || found->needs_root;
   if (needs_root && ::geteuid() != 0)
     return to_status(complain({Exit::not_permitted, fmt::format("{} must be run as root; nothing was done", args[0])}));
+  // Relative names are the caller's where a file of his own is read, and nothing else is.
+  if (needs_root && ::chdir("/") != 0) return to_status(Exit::bug);
   if (found == std::end(commands)) return to_status(run_verb(policy_path, args));
   return to_status(found->run(policy_path, Args(args.begin() + 1, args.end())));
 }

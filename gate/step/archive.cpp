@@ -95,7 +95,7 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
     }
   }
   if (lacking.empty() && faults.any()) return pass(faults.told(served));
-  if (lacking.empty()) return Report{fmt::format("skipped: {} is there already and valid", name), {}, Exit::skipped};
+  if (lacking.empty()) return Report{fmt::format("skipped: {} is there already, with a valid manifest", name), {}, Exit::skipped};
 
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());

@@ -38,7 +38,8 @@ class Target {
   static Result<Target> open(const std::string& path) {
     const bool made = ::mkdir(path.c_str(), 0700) == 0;
     UniqueFd fd = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
-    if (!fd) return fail_errno(Exit::io_error, errno, "cannot open the directory {} (no link may lead there); nothing was written", path);
+    if (!fd)
+      return fail_errno(Exit::io_error, errno, "cannot open the directory {} (the one above must exist, and no link may lead there); nothing was written", path);
     Target target(path, std::move(fd), made);
     if (!made && !is_empty_directory(target.fd_.get()))
       return fail(Exit::unavailable, "{} is not empty, and a restore overwrites nothing: name an empty directory; nothing was written", path);
@@ -152,7 +153,7 @@ Result<Record> extract(Context& context, const Found& found, int archive, int ta
 
 Result<Report> restore(Context& context, const RestoreWish& wish) {
   const auto found_service = context.policy.services.find(wish.service);
-  if (found_service == context.policy.services.end()) return fail(Exit::not_permitted, "the policy names no service {}; nothing was done", escape_line(wish.service, 64));
+  if (found_service == context.policy.services.end()) return fail(Exit::not_permitted, "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); nothing was done", escape_line(wish.service, 64));
   const policy::Service& service = found_service->second;
   if (service.source != policy::SourceKind::tree) return fail(Exit::not_permitted, "this version of backupctl cannot restore this kind of source");
   if (auto made = ensure_host_key(context); !made) return pass(made.error());

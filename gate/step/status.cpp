@@ -72,7 +72,7 @@ void print(Context& context, const Row& row, const std::string& controller) {
     return;
   }
   std::string line = fmt::format("{}: {}", row.name, row.state);
-  if (row.left >= 0) line += fmt::format(", {} s left until the host starts it", row.left);
+  if (row.left >= 0) line += fmt::format(", at most {} s left until the host starts it", row.left);
   if (row.busy) line += ", a step is running";
   if (!controller.empty()) line += "; " + controller;
   context.output.text(line);
