@@ -1,0 +1,85 @@
+#!/bin/bash
+# Fault injection: nights in which a process of the chain is killed (SIGKILL) at a random moment. After each the service runs
+# without a lease, no process and no lock is left, no final name lies on the remote without its verified content, and the journal
+# is whole (S1, S4, D1, X9). CHAOS_ROUNDS and CHAOS_SEED repeat a run.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+
+rounds=${CHAOS_ROUNDS:-10} seed=${CHAOS_SEED:-$((RANDOM * 32768 + RANDOM))}
+RANDOM=$seed
+echo "# seed $seed, $rounds rounds: CHAOS_SEED=$seed CHAOS_ROUNDS=$rounds $0"
+
+e2e_install
+write_policy
+sed -i '/^min_up = /a max_down = "60s"\nidle_down = "3s"\nmax_down_per_day = "24h"' $POLICY
+make_data
+head -c 8000000 /dev/urandom >"$DATA/large"
+start_webdav
+start_ssh
+run_container vaultwarden "$DATA"
+wait_for 10 test -e "$DATA/heartbeat"
+ARCHIVES=$CLOUD/OdroidBackup/vaultwarden/archives
+LEASE=$STATE/leases/vaultwarden
+
+here() { pgrep --ns $$ --nslist mnt "$@"; }
+# pids_of VICTIM: the processes of this world that play the part.
+pids_of() {
+  case $1 in
+    gate) here -f "^$GATE --ssh-gate" ;;
+    guardian) here -f -- '--guardian vaultwarden$' ;;
+    sudo) here -f "^sudo $GATE" ;;
+    sshd) here -f '^sshd: backup_ops' ;;
+    client) here -f '^ssh -T -p' ;;
+    rclone) here -f '^/usr/bin/rclone (sync|copy|copyto|lsjson|cat|moveto|deletefile) ' ;;
+    scheduler) echo "$night" ;;
+  esac
+}
+VICTIMS=(gate guardian sudo sshd client rclone scheduler)
+night() {
+  local verb
+  for verb in stop sync archive start; do ssh_gate "backupctl --$verb vaultwarden" >>"$ROOT/night" 2>&1; done
+}
+up_again() { is_running vaultwarden && [ ! -e $LEASE ]; }
+nobody_left() { ! pids_of gate >/dev/null && ! pids_of guardian >/dev/null && ! pids_of rclone >/dev/null; }
+locks_free() {
+  local lock
+  for lock in $STATE/locks/*; do flock -n "$lock" true || { echo "held: $lock"; return 1; }; done
+}
+# Whatever has a final name is whole, and what has a manifest fits it.
+finals_are_whole() {
+  local file
+  for file in "$ARCHIVES"/*.tar.gz; do
+    [ -e "$file" ] || continue
+    gzip -t "$file" || return 1
+    [ ! -e "$file.manifest.json" ] || (cd "$ARCHIVES" && sha256sum --quiet -c "$file.sha256") || return 1
+  done
+}
+hits=0
+round() {
+  local pids victim=${VICTIMS[RANDOM % ${#VICTIMS[@]}]} moment=$((RANDOM % 3500))
+  rm -rf "$ARCHIVES"
+  night & night=$!
+  sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
+  pids=$(pids_of "$victim")
+  said="round $1: $victim, $moment ms after the beginning: $(wc -w <<<"$pids") killed"
+  # shellcheck disable=SC2086  # pids are words
+  [ -z "$pids" ] || { kill -9 $pids; hits=$((hits + 1)); } 2>/dev/null
+  # A scheduler that is gone takes its ssh along.
+  # shellcheck disable=SC2046
+  [ "$victim" != scheduler ] || kill -9 $(pids_of client) 2>/dev/null
+  wait $night 2>/dev/null
+  wait_for 60 up_again || { echo "the service is down"; cat "$LEASE" 2>/dev/null; return 1; }
+  wait_for 30 nobody_left || { echo "processes are left"; return 1; }
+  locks_free && finals_are_whole && $GATE --verify-journal
+}
+for ((i = 1; i <= rounds; i++)); do
+  round "$i" >"$ROOT/round" 2>&1; status=$?
+  if [ $status = 0 ]; then pass "$said"; else fail "$said"; _indent "$ROOT/round"; tail -n 20 "$ROOT/night" | sed 's/^/#   night: /'; fi
+done
+echo "# $hits of $rounds rounds killed something"
+check "rounds that killed something" test $((hits * 3)) -ge "$rounds"
+check "a whole night after all that" night
+check "… with its archive" test -e "$ARCHIVES/vaultwarden-$(date +%F).tar.gz.manifest.json"
+check "the spool is clean" test -z "$(ls -A $STATE/spool)"
+check "no credential is left in the vault" test -z "$(find $STATE/vault -name 'rclone.conf*')"
+e2e_end
