@@ -61,3 +61,18 @@ TEST_CASE("S4: a lock that passes from hand to hand is taken over all the same")
     ::waitpid(pid, nullptr, 0);
   }
 }
+
+TEST_CASE("S4: a step that queues lets a start pass") {
+  StateFixture fixture;
+  monitor::Output output(false, "step z", ::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  monitor::Session session(output, std::chrono::seconds(20), false);
+  const auto take = [&] { return state::take_any(fixture.state(), {"service-z"}, std::chrono::seconds(0), session, "busy", "start-z"); };
+  {
+    const auto start = state::Lock::try_take(fixture.state(), "start-z");
+    REQUIRE(start);
+    REQUIRE(start->has_value());
+    CHECK(is_free(fixture, "service-z"));
+    CHECK_FALSE(take());
+  }
+  CHECK(take());
+}
