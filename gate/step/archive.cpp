@@ -2,6 +2,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <map>
+
 #include "common/io.h"
 #include "gate/config/policy_file.h"
 #include "gate/step/at_rest.h"
@@ -11,6 +14,8 @@
 #include "gate/step/retention.h"
 #include "gate/step/step.h"
 #include "gate/step/tree.h"
+#include "policy/retention.h"
+#include "policy/shrink.h"
 
 namespace backupctl::step {
 namespace {
@@ -61,6 +66,27 @@ Result<> check_size(const policy::Service& service, std::int64_t bytes) {
   return fail(Exit::bad_data, "the archive has {} bytes, fewer than guard.min_size allows: nothing was sent and nothing was deleted", bytes);
 }
 
+/// What an archive of this service must have at least beside the newest that lie on a remote already, in bytes.
+std::uint64_t least_believed(const policy::Service& service, const std::vector<Entry>& entries, CivilDate today) {
+  std::map<CivilDate, std::uint64_t, std::greater<>> sizes;   // newest first
+  for (const Entry& entry : entries) {
+    const auto name = policy::parse_archive_name(entry.name);
+    if (!entry.directory && name && name->service == service.name && name->date < today && entry.size >= 0)
+      sizes.emplace(name->date, static_cast<std::uint64_t>(entry.size));
+  }
+  std::vector<std::uint64_t> newest;
+  for (const auto& [date, size] : sizes)
+    if (newest.size() < policy::predecessors_compared) newest.push_back(size);
+  return policy::least_size(service.guard.max_shrink, std::move(newest));
+}
+
+/// The sentence for an archive that is kept apart because it is so small.
+Error suspicious(const policy::Service& service, std::int64_t bytes, std::uint64_t least, const std::string& kept_as) {
+  return {Exit::bad_data, fmt::format("suspicious: {} is kept apart, since its {} bytes are fewer than the {} that guard.max_shrink leaves of its predecessors; nothing was "
+                                      "deleted; look at the service's data, and if it is right, run on the host: backupctl --archive {} --replace",
+                                      kept_as, bytes, least, service.name)};
+}
+
 /// The sentence for a run that is not complete (D2).
 Error incomplete(const TreeRead& read, const std::string& kept_as) {
   return {Exit::io_error, fmt::format("incomplete: {} of {} members could not be read as they are ({}); what could be read is kept as {}, and is not counted as a backup",
@@ -105,7 +131,12 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   if (auto still = rest->still(context); !still) return pass(still.error());
   if (auto good = check_size(service, read->archive_bytes); !good) return pass(good.error());
   const bool complete = read->faults == 0;
-  const std::string final_name = complete ? name : name + std::string(incomplete_ending);
+  std::uint64_t least = 0;
+  for (const Lacking& lack : lacking) least = std::max(least, least_believed(service, lack.presence.entries, *today));
+  // The operator who replaces has looked at it.
+  const bool believed = context.replace || static_cast<std::uint64_t>(read->archive_bytes) >= least;
+  const bool counts = complete && believed;
+  const std::string final_name = name + std::string(!complete ? incomplete_ending : !believed ? suspicious_ending : "");
   auto manifest = write_manifest(context, service, *today, final_name, *read, *spool, *keys);
   if (!manifest) return pass(manifest.error());
 
@@ -115,11 +146,12 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   const auto serve = [&](Lacking& lack) -> Result<> {
     auto files = RemoteFiles::open(context, *lack.remote);
     if (!files) return pass(files.error());
-    // An incomplete archive has a name of its own, which may be there from an earlier run of the day.
-    const bool old_manifest = lack.presence.manifest || !complete;
+    // An archive that does not count has a name of its own, which may be there from an earlier run of the day.
+    const bool old_manifest = std::any_of(lack.presence.entries.begin(), lack.presence.entries.end(),
+                                          [&](const Entry& entry) { return entry.name == final_name + std::string(manifest_ending); });
     if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool, &lack == &lacking.back()); !committed) return committed;
     served.push_back(lack.remote->name);
-    if (complete) {
+    if (counts) {
       if (auto noted = note_committed(context, service, *today); !noted) return noted;
       // Only after this run's upload has been verified there (rule 7).
       auto pruned = prune(context, *files, plan, *today, *keys, std::move(lack.presence.entries), final_name);
@@ -130,8 +162,9 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   };
   for (Lacking& lack : lacking)
     if (auto done = serve(lack); !done && faults.take(done.error())) return pass(done.error());
-  if (!complete && faults.any()) context.output.note(faults.told({}).sentence, true);
+  if (!counts && faults.any()) context.output.note(faults.told({}).sentence, true);
   if (!complete) return pass(incomplete(*read, final_name));
+  if (!believed) return pass(suspicious(service, read->archive_bytes, least, final_name));
   if (faults.any()) return pass(faults.told(served));
   fields.push_back(monitor::number_field("deleted", deleted));
   return Report{"committed", fields};

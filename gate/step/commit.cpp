@@ -65,8 +65,7 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
   Presence presence;
   presence.entries = std::move(*entries);
   const Entry* entry = find(presence.entries, archive);
-  presence.manifest = find(presence.entries, manifest) != nullptr;
-  if (!presence.manifest || entry == nullptr) return presence;
+  if (entry == nullptr || find(presence.entries, manifest) == nullptr) return presence;
   const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, archive, keys);
   if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
   presence.committed = checked && checked->number[2] == 1 && checked->number[0] == entry->size;

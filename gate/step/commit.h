@@ -12,6 +12,8 @@ namespace backupctl::step {
 /// Behind the name of an archive whose run was not complete (D2): by retention's rule 1 it is no archive. The next complete
 /// one of the service sweeps it.
 inline constexpr std::string_view incomplete_ending = ".incomplete";
+/// Behind the name of an archive that is too small to be believed (guard.max_shrink): no archive for retention either.
+inline constexpr std::string_view suspicious_ending = ".suspicious";
 /// Behind the name of an archive that is not verified yet.
 inline constexpr std::string_view partial_ending = ".partial";
 inline constexpr std::string_view manifest_ending = ".manifest.json";
@@ -20,7 +22,6 @@ inline constexpr std::string_view checksum_ending = ".sha256";
 /// What a remote holds under an archive's name.
 struct Presence {
   bool committed = false;   ///< with a manifest that is complete, signed by a trusted key, and fits it in name, service and size
-  bool manifest = false;    ///< with a manifest, good or not
   std::vector<Entry> entries;   ///< all that the service's folder of archives holds
 };
 Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys);

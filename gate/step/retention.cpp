@@ -56,14 +56,15 @@ Result<> remove_archive(RemoteFiles& remote, const std::string& service, const s
   return {};
 }
 
-/// Whether it is what an earlier run of ours left unfinished: an upload that was never verified, or an incomplete archive, now
-/// that a complete one is there.
+/// Whether it is what an earlier run of ours left unfinished: an upload that was never verified, or an incomplete or
+/// suspicious archive, now that one is there that counts.
 bool is_leftover(const std::string& service, const Entry& entry) {
+  std::string_view name_only = entry.name;
   // "….tar.gz.incomplete.partial" is one of ours as well.
-  const std::size_t at = std::min(entry.name.find(partial_ending), entry.name.find(incomplete_ending));
-  if (entry.directory || at == std::string::npos) return false;
-  if (!entry.name.ends_with(partial_ending) && !entry.name.ends_with(incomplete_ending)) return false;
-  const auto name = policy::parse_archive_name(std::string_view(entry.name).substr(0, at));
+  for (const std::string_view ending : {partial_ending, incomplete_ending, suspicious_ending})
+    if (name_only.ends_with(ending)) name_only.remove_suffix(ending.size());
+  if (entry.directory || name_only.size() == entry.name.size()) return false;
+  const auto name = policy::parse_archive_name(name_only);
   return name && name->service == service;
 }
 
