@@ -65,3 +65,15 @@ TEST_CASE("S1: a session ends with its client, and one that is seen through does
   CHECK_FALSE(session.over());
   CHECK(session.wait({}, moment()));
 }
+
+TEST_CASE("S5: a session ends at its deadline, and its grace does as well") {
+  monitor::Output output(false, "sync x");
+  monitor::Session session(output, std::chrono::seconds(1), false);
+  const auto began = monitor::Clock::now();
+  const auto waited = session.wait({}, began + std::chrono::seconds(20));
+  REQUIRE_FALSE(waited);
+  CHECK(waited.error().exit == Exit::timed_out);
+  CHECK(monitor::Clock::now() - began < std::chrono::seconds(10));
+  session.allow_grace(std::chrono::seconds(0));
+  CHECK_FALSE(session.wait({}, monitor::Clock::now() + std::chrono::seconds(20)));
+}
