@@ -42,7 +42,7 @@ pollfd Session::client_poll() const { return {watch_client_ && !in_grace_ && !se
 bool Session::over() const {
   pollfd polled[] = {signal_poll(), client_poll()};
   ::poll(polled, std::size(polled), 0);
-  return Clock::now() >= deadline_ || polled[0].revents != 0 || (polled[1].revents & gone) != 0;
+  return in_grace_ || Clock::now() >= deadline_ || polled[0].revents != 0 || (polled[1].revents & gone) != 0;
 }
 
 Result<std::vector<int>> Session::wait(const std::vector<int>& fds, std::optional<Clock::time_point> until) {

@@ -39,11 +39,10 @@ class Session {
   /// down because the link that asked for it broke (S1).
   void see_through();
 
-  /// Whether the session must end, without waiting.
+  /// Whether the session must end, without waiting; one that lives on a grace is over.
   [[nodiscard]] bool over() const;
 
   [[nodiscard]] bool in_grace() const { return in_grace_; }
-  [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
   [[nodiscard]] std::chrono::seconds left() const;
   Output& output() { return output_; }
 

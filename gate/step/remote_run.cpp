@@ -202,11 +202,10 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
       give_up(carried.error());
       return false;
     });
-  const auto deadline = context_->session.deadline();
   const Result<> ended = job.run();
   if (fault) return pass(*fault);
-  // Only a session that is over is given a grace. What the children said while they were ended is no answer (S5).
-  if (!ended && context_->session.deadline() != deadline) return pass(ended.error());
+  // What the children said while they were ended is no answer (S5).
+  if (!ended && context_->session.over()) return pass(ended.error());
 
   const int status = job.ending(transfer).status;
   const auto& log_result = job.ending(*figures).result;

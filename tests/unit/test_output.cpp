@@ -74,6 +74,8 @@ TEST_CASE("S5: a session ends at its deadline, and its grace does as well") {
   REQUIRE_FALSE(waited);
   CHECK(waited.error().exit == Exit::timed_out);
   CHECK(monitor::Clock::now() - began < std::chrono::seconds(10));
+  session.allow_grace(std::chrono::seconds(30));
+  CHECK(session.over());
   session.allow_grace(std::chrono::seconds(0));
   CHECK_FALSE(session.wait({}, monitor::Clock::now() + std::chrono::seconds(20)));
 }
