@@ -18,6 +18,7 @@ Error start_again(Context& context, const lease::Lease& lease, Error why) {
   if (!started)
     return {why.exit, fmt::format("{}; it could not be started again either ({}): its lease stays, start it with backupctl --start {}",
                                   why.sentence, started.error().sentence, lease.service)};
+  lease::note_started(context.state, lease);  // S6: stops that fail, one after the other, keep it down as well
   if (const auto ended = lease::remove(context.state.fd(), lease.service); !ended) why.sentence += "; " + ended.error().sentence;
   return {why.exit, why.sentence + "; the service runs again as before"};
 }

@@ -112,6 +112,15 @@ check_says "… refused" "refused [too-often]"
 check "… it runs" is_running vaultwarden
 check "the operator may" $GATE --stop vaultwarden
 check "start" start
+# A stop that fails counts as one: the service was down for a moment.
+podman rm -f -t 0 vaultwarden >/dev/null
+run_container vaultwarden "$DATA" slow
+rm -f $STATE/history/vaultwarden.down
+check_exit 69 "a stop that fails starts the service again" stop
+check_exit 77 "… and is not tried again within min_up" stop
+check_says "… refused" "refused [too-often]"
+podman rm -f -t 0 vaultwarden >/dev/null
+run_container vaultwarden "$DATA"
 guard max_down_per_day=1s
 check_exit 77 "a service that stood still too long today is not stopped" stop
 check_says "… refused" "refused [too-often]"
