@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "common/io.h"
+#include "gate/monitor/child.h"
 #include "gate/state/lock.h"
 
 namespace backupctl::lease {
@@ -42,6 +43,7 @@ std::string own_program() {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
+  ::setrlimit(RLIMIT_CORE, &monitor::core_limit_at_start());  // what it starts inherits the limits of the beginning
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execve("/proc/self/exe", const_cast<char**>(argv), const_cast<char**>(env));
   const int code = errno;
