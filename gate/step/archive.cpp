@@ -12,6 +12,7 @@
 #include "gate/step/helpers.h"
 #include "gate/step/read_tree.h"
 #include "gate/step/retention.h"
+#include "gate/step/served.h"
 #include "gate/step/step.h"
 #include "gate/step/tree.h"
 #include "policy/retention.h"
@@ -23,31 +24,6 @@ namespace {
 struct Lacking {
   const policy::Remote* remote;
   Presence presence;
-};
-
-/// The faults of single remotes: one that is down does not cost the others their copy.
-class Faults {
- public:
-  explicit Faults(const Context& context) : context_(context) {}
-  /// Takes what went wrong with one remote. @return whether the step must end with it, the session being over.
-  bool take(const Error& error) {
-    if (!first_) {
-      first_ = error;
-    } else {
-      context_.output.note(error.sentence, true);
-    }
-    return context_.session.over();
-  }
-  [[nodiscard]] bool any() const { return first_.has_value(); }
-  /// @param served  the remotes that have the archive all the same
-  [[nodiscard]] Error told(const std::vector<std::string>& served) const {
-    if (served.empty()) return *first_;
-    return {first_->exit, fmt::format("{}; the archive is committed on {}", first_->sentence, fmt::join(served, ", "))};
-  }
-
- private:
-  const Context& context_;
-  std::optional<Error> first_;
 };
 
 /// What a remote holds under the name of today's archive.
@@ -71,7 +47,8 @@ std::uint64_t least_believed(const policy::Service& service, const std::vector<E
   std::map<CivilDate, std::uint64_t, std::greater<>> sizes;   // newest first
   for (const Entry& entry : entries) {
     const auto name = policy::parse_archive_name(entry.name);
-    if (!entry.directory && name && name->service == service.name && name->date < today && entry.size >= 0)
+    if (!entry.directory && name && name->service == service.name && name->date < today && entry.size >= 0 &&
+        find(entries, entry.name + std::string(manifest_ending)) != nullptr)
       sizes.emplace(name->date, static_cast<std::uint64_t>(entry.size));
   }
   std::vector<std::uint64_t> newest;
@@ -106,21 +83,20 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   if (!tree) return pass(tree.error());
   auto rest = AtRest::check(context, service);
   if (!rest) return pass(rest.error());
-  Faults faults(context);
-  std::vector<std::string> served;
+  Served served(context);
   // Where it lies already with a good manifest there is nothing to do (rule 8).
   std::vector<Lacking> lacking;
   for (const policy::Remote* remote : plan.remotes) {
     auto presence = look_at(context, *remote, service.name, name, *keys);
     if (!presence) {
-      if (faults.take(presence.error())) return pass(presence.error());
+      if (served.take(presence.error())) return pass(presence.error());
     } else if (presence->committed && !context.replace) {
-      served.push_back(remote->name);
+      served.add(remote->name);
     } else {
       lacking.push_back({remote, std::move(*presence)});
     }
   }
-  if (lacking.empty() && faults.any()) return pass(faults.told(served));
+  if (lacking.empty() && served.fault()) return pass(served.error());
   if (lacking.empty()) return Report{fmt::format("skipped: {} is there already, with a valid manifest", name), {}, Exit::skipped};
 
   auto spool = state::Spool::make(context.state);
@@ -147,10 +123,9 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
     auto files = RemoteFiles::open(context, *lack.remote);
     if (!files) return pass(files.error());
     // An archive that does not count has a name of its own, which may be there from an earlier run of the day.
-    const bool old_manifest = std::any_of(lack.presence.entries.begin(), lack.presence.entries.end(),
-                                          [&](const Entry& entry) { return entry.name == final_name + std::string(manifest_ending); });
+    const bool old_manifest = find(lack.presence.entries, final_name + std::string(manifest_ending)) != nullptr;
     if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool, &lack == &lacking.back()); !committed) return committed;
-    served.push_back(lack.remote->name);
+    served.add(lack.remote->name);
     if (counts) {
       if (auto noted = note_committed(context, service, *today); !noted) return noted;
       // Only after this run's upload has been verified there (rule 7).
@@ -161,11 +136,11 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
     return files->close();
   };
   for (Lacking& lack : lacking)
-    if (auto done = serve(lack); !done && faults.take(done.error())) return pass(done.error());
-  if (!counts && faults.any()) context.output.note(faults.told({}).sentence, true);
+    if (auto done = serve(lack); !done && served.take(done.error())) return pass(done.error());
+  if (!counts && served.fault()) context.output.note(served.error().sentence, true);
   if (!complete) return pass(incomplete(*read, final_name));
   if (!believed) return pass(suspicious(service, read->archive_bytes, least, final_name));
-  if (faults.any()) return pass(faults.told(served));
+  if (served.fault()) return pass(served.error());
   fields.push_back(monitor::number_field("deleted", deleted));
   return Report{"committed", fields};
 }

@@ -4,7 +4,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "common/io.h"
@@ -29,11 +28,6 @@ std::string_view word(policy::Consistency consistency) {
     case policy::Consistency::hot: return "hot";
   }
   return "";
-}
-
-const Entry* find(const std::vector<Entry>& entries, std::string_view name) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
-  return found == entries.end() ? nullptr : &*found;
 }
 
 /// D1: what lies on the remote is, byte for byte, what was made here. Its own hash where it has one that is good enough, else

@@ -1,5 +1,7 @@
 #include "gate/step/remote_files.h"
 
+#include <algorithm>
+
 #include "common/escape.h"
 #include "gate/relay/dry_run.h"
 #include "gate/sandbox/helper.h"
@@ -12,6 +14,11 @@ namespace {
 std::string in_spool(const std::string& file) { return std::string(sandbox::spool_dir) + "/" + file; }
 
 }  // namespace
+
+const Entry* find(const std::vector<Entry>& entries, std::string_view name) {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
+  return found == entries.end() ? nullptr : &*found;
+}
 
 Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
   std::vector<Entry> entries;

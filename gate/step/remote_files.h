@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct Entry {
   bool directory = false;
   std::optional<Digest> sha256;
 };
+
+/// The file of that name in a listing; nullptr where there is none.
+const Entry* find(const std::vector<Entry>& entries, std::string_view name);
 
 /// What rclone said and did in one run.
 struct Ran {

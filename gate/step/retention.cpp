@@ -10,17 +10,13 @@
 namespace backupctl::step {
 namespace {
 
-bool has(const std::vector<Entry>& entries, const std::string& name) {
-  return std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
-}
-
 /// The service's archives that have a manifest at all. What lacks one is reported.
 std::vector<std::string> with_manifest(Context& context, const std::string& service, const std::vector<Entry>& entries) {
   std::vector<std::string> found;
   for (const Entry& entry : entries) {
     const auto name = policy::parse_archive_name(entry.name);
     if (entry.directory || !name || name->service != service) continue;
-    if (has(entries, entry.name + std::string(manifest_ending))) {
+    if (find(entries, entry.name + std::string(manifest_ending)) != nullptr) {
       found.push_back(entry.name);
     } else {
       context.output.note(fmt::format("{} has no manifest: it is neither counted nor deleted", entry.name), true);
@@ -36,7 +32,7 @@ Result<std::vector<std::string>> candidates(Context& context, RemoteFiles& remot
   for (const Entry& entry : entries) {
     const auto name = policy::parse_archive_name(entry.name);
     const std::string manifest = entry.name + std::string(manifest_ending);
-    if (entry.directory || !name || name->service != service || !has(entries, manifest)) continue;
+    if (entry.directory || !name || name->service != service || find(entries, manifest) == nullptr) continue;
     const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, entry.name, keys);
     if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
     if (checked && checked->number[2] == 1 && checked->number[0] == entry.size) {
@@ -97,7 +93,7 @@ Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::
                                   .newest_committed = history->newest_committed});
   };
   for (const std::string& name : {committed, committed + std::string(manifest_ending)})
-    if (!has(before, name)) before.push_back({name, 0, 0, false, {}});
+    if (find(before, name) == nullptr) before.push_back({name, 0, 0, false, {}});
   Result<std::vector<std::string>> names = with_manifest(context, service.name, before);
   auto verdicts = judge(*names);
   if (!verdicts) return pass(verdicts.error());

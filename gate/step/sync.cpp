@@ -1,15 +1,14 @@
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "common/civil_date.h"
 #include "gate/sandbox/helper.h"
 #include "gate/source/exclude.h"
 #include "gate/step/at_rest.h"
 #include "gate/step/remote_files.h"
+#include "gate/step/served.h"
 #include "gate/step/step.h"
 #include "gate/step/tree.h"
 
@@ -114,23 +113,6 @@ std::vector<std::string> missed_mounts(const Subject& subject) {
   return mounts;
 }
 
-/// The request itself is over, which is no fault of the remote that was being served.
-/// @param deadline  the session's before that: one that is over was given a grace
-bool is_over(monitor::Session& session, monitor::Clock::time_point deadline) {
-  return session.deadline() != deadline || !session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(1));
-}
-
-/// What became of several remotes.
-struct Served {
-  std::vector<std::string> names;
-  std::optional<Error> fault;   ///< of the first that was not
-
-  [[nodiscard]] Error error(std::size_t remotes) const {
-    if (remotes == 1) return *fault;
-    return {fault->exit, fmt::format("{}; {}", fault->sentence, names.empty() ? "no other remote was served" : fmt::format("served were {}", fmt::join(names, ", ")))};
-  }
-};
-
 }  // namespace
 
 Result<Report> sync(Context& context, const policy::Plan& plan) {
@@ -147,24 +129,20 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
   std::int64_t bytes = 0;
   std::int64_t sent = 0;
   std::int64_t deleted = 0;
-  Served served;
+  Served served(context);
   for (const policy::Remote* remote : plan.remotes) {
-    const auto deadline = context.session.deadline();
     auto figures = sync_to(context, *remote, subject, tree->get(), *today);
-    if (!figures && is_over(context.session, deadline)) return pass(figures.error());
     if (!figures) {
-      // One dead remote must not cost the copies on the others.
-      if (plan.remotes.size() > 1) context.output.note(figures.error().sentence, true);
-      if (!served.fault) served.fault = figures.error();
+      if (served.take(figures.error())) return pass(figures.error());
       continue;
     }
-    served.names.push_back(remote->name);
+    served.add(remote->name);
     bytes += figures->number[1];
     sent += figures->number[2];
     deleted += figures->number[4];
   }
   if (auto still = rest.still(context); !still) return pass(still.error());
-  if (served.fault) return pass(served.error(plan.remotes.size()));
+  if (served.fault()) return pass(served.error());
   if (const auto mounts = missed_mounts(subject); !mounts.empty())
     return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude what "
                 "is beneath it (exclude = [\"/{}/**\"])", mounts.front(), mounts.front().substr(subject.path.size() + 1));

@@ -199,7 +199,7 @@ rm -rf "$MIRROR/plain/archives"
 (umask 077; printf '[dead]\ntype = webdav\nurl = http://127.0.0.1:1\nvendor = other\n' >>/etc/backupctl/rclone.conf)
 { fault_policy_text 60s; printf '[remote.dead]\nroot = "/x"\n'; } | sed 's/^remotes = \["onedrive"\] # plain$/remotes = ["dead", "onedrive"]/' | write_policy -
 check_exit 69 "one of two remotes is down: 69" ssh_gate 'backupctl --archive plain'
-check_says "… and the other is named" "committed on onedrive"
+check_says "… and the other is named" "served were onedrive"
 check "… where the archive is" ls "$MIRROR"/plain/archives/plain-*.manifest.json
 fault_policy
 

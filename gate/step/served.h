@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gate/step/context.h"
+
+namespace backupctl::step {
+
+/// What became of a plan's remotes: one that is down does not cost the others their copy.
+class Served {
+ public:
+  explicit Served(Context& context) : context_(context) {}
+
+  void add(const std::string& remote) { names_.push_back(remote); }
+  /// Takes what went wrong with one remote; the first is the step's own error, later ones are told as warnings.
+  /// @return whether the step must end with it, the session being over: then it is no fault of the remote
+  bool take(const Error& error);
+  [[nodiscard]] bool fault() const { return fault_.has_value(); }
+  /// The first fault, and which remotes were served all the same. Call it only where fault() is true.
+  [[nodiscard]] Error error() const;
+
+ private:
+  Context& context_;
+  std::vector<std::string> names_;
+  std::optional<Error> fault_;
+};
+
+}  // namespace backupctl::step
