@@ -1,0 +1,127 @@
+#include "gate/step/stored_archive.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "common/escape.h"
+#include "gate/sandbox/helper.h"
+#include "gate/state/history.h"
+#include "gate/step/commit.h"
+#include "policy/retention.h"
+
+namespace backupctl::step {
+namespace {
+
+/// The newest archive (of the wished date) on one remote that has a good manifest.
+Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& files, const std::string& service, const std::optional<CivilDate>& date,
+                                            const std::string& keys) {
+  auto entries = files.list(files.layout().archives(service));
+  if (!entries) return pass(entries.error());
+  std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name > b.name; });
+  std::set<std::string_view> there;
+  for (const Entry& entry : *entries) there.insert(entry.name);
+  for (const Entry& entry : *entries) {
+    const auto name = policy::parse_archive_name(entry.name);
+    if (entry.directory || !name || name->service != service || (date && name->date != *date)) continue;
+    const std::string beside = entry.name + std::string(manifest_ending);
+    if (!there.contains(beside)) {
+      context.output.note(fmt::format("{} on {} is passed over: it has no manifest", entry.name, files.remote().name), true);
+      continue;
+    }
+    const auto manifest = files.check_manifest(files.layout().archive(service, beside), service, entry.name, keys);
+    // Only what is wrong with the archive itself leads to an older one; a remote that fails must not (X6).
+    if (!manifest && manifest.error().exit != Exit::bad_data) return pass(manifest.error());
+    if (manifest && manifest->number[2] == 1 && manifest->number[0] == entry.size)
+      return std::optional(StoredArchive{&files.remote(), entry.name, name->date, *manifest});
+    context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name,
+                                    manifest ? "its size is not what its manifest says" : manifest.error().sentence), true);
+  }
+  return std::optional<StoredArchive>{};
+}
+
+/// Runs the extractor over the archive. @param target  -1: verify only
+Result<Record> run_extractor(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to) {
+  if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the fetched archive");
+  auto worker = Worker::hire(context, sandbox::RoleName::extractor);
+  if (!worker) return pass(worker.error());
+  std::vector<std::string> args = {"--format", stored.name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz", "--members", std::to_string(stored.manifest.number[3]),
+                                   "--content-bytes", std::to_string(stored.manifest.number[4])};
+  if (target < 0) args.emplace_back("--verify-only");
+  if (target >= 0)
+    if (auto shown = worker->show_tree(target, to, sandbox::target_dir, true); !shown) return pass(shown.error());
+  auto child = start_helper(*worker, "backupctl-extractor", args, archive, -1);
+  if (!child) return pass(child.error());
+  monitor::Job job(context.session);
+  const std::size_t place = job.add(std::move(*child), [&](const Record& record) {
+    if (record.kind != Record::Kind::not_read) return false;
+    context.output.note(fmt::format("not restored: {}", escape_line(record.view(), 512)), true);
+    return true;
+  });
+  if (auto done = job.run(); !done) return pass(done.error());
+  const monitor::Ending& ending = job.ending(place);
+  if (ending.status != 0 || !ending.result) return fail(Exit::bug, "the extractor ended with {} and without a result", ending.status);
+  return *ending.result;
+}
+
+}  // namespace
+
+Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys) {
+  std::optional<StoredArchive> best;
+  for (const std::string& name : service.remotes) {
+    auto files = RemoteFiles::open(context, context.policy.remotes.at(name));
+    if (!files) return pass(files.error());
+    auto found = find_on(context, *files, service.name, date, keys);
+    if (!found) return pass(found.error());
+    if (found->has_value() && (!best || (*found)->date > best->date)) best = std::move(**found);
+    if (auto closed = files->close(); !closed) return pass(closed.error());
+  }
+  if (!best)
+    return fail(Exit::bad_data, "there is no verified archive of {}{} on its remotes; nothing was written (backupctl --list {} shows what is there)",
+                service.name, date ? " of " + format_date(*date) : "", service.name);
+  // X6: a remote that hides the newest archives, or gives old ones back, is noticed by what this host remembers.
+  const auto history = state::read_history(context.state, service.name);
+  if (!date && history && history->newest_committed && *history->newest_committed > best->date)
+    context.output.note(fmt::format("this host committed an archive of {}, but the newest on the remotes is of {}: somebody removed or hid backups",
+                                    format_date(*history->newest_committed), format_date(best->date)), true);
+  return std::move(*best);
+}
+
+Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored) {
+  const std::string spool = context.state.at("spool");
+  const std::int64_t size = stored.manifest.number[0];
+  struct statvfs space{};
+  if (::statvfs(spool.c_str(), &space) == 0 && static_cast<std::int64_t>(space.f_bavail * space.f_frsize) < size)
+    return fail(Exit::io_error, "the archive needs {} in {}, and there is not that much room; nothing was written", monitor::human_bytes(size), spool);
+  UniqueFd file(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return fail_errno(Exit::io_error, errno, "cannot make a file in {}", spool);
+  auto files = RemoteFiles::open(context, *stored.remote);
+  if (!files) return pass(files.error());
+  context.output.step(fmt::format("fetching {} from {}", stored.name, stored.remote->name));
+  if (auto fetched = files->fetch(files->layout().archive(service.name, stored.name), file.get(), size); !fetched) return pass(fetched.error());
+  if (auto closed = files->close(); !closed) return pass(closed.error());
+  return file;
+}
+
+Result<> verify(Context& context, const StoredArchive& stored, int archive) {
+  context.output.step("verifying every byte and member");
+  const auto read = run_extractor(context, stored, archive, -1, "");
+  if (!read) return pass(read.error());
+  if (read->number[0] == stored.manifest.number[0] && read->digest == stored.manifest.digest) return {};
+  return fail(Exit::bad_data, "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another date or remote", stored.name,
+              stored.remote->name);
+}
+
+Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to) {
+  context.output.step(fmt::format("writing to {}", to));
+  auto done = run_extractor(context, stored, archive, target, to);
+  if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, to);
+  if (done->digest != stored.manifest.digest) return fail(Exit::bad_data, "the archive changed between verifying and writing; do not use what is in {}", to);
+  return done;
+}
+
+}  // namespace backupctl::step

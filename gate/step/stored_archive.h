@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/civil_date.h"
+#include "common/record.h"
+#include "common/unique_fd.h"
+#include "gate/step/context.h"
+
+namespace backupctl::step {
+
+/// An archive on a remote whose manifest is good.
+struct StoredArchive {
+  const policy::Remote* remote = nullptr;
+  std::string name;
+  CivilDate date;
+  Record manifest;   ///< the relay's result for it
+};
+
+/// The newest archive of a service that has a good manifest (of equals the one on the remote that the policy names first); of
+/// `date` if one is given. A newest one that is older than what this host remembers to have committed is warned about (X6).
+/// @param keys  trusted public keys, PEM. Error: Exit::bad_data, there is none; a remote's own.
+Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys);
+
+/// Fetches it into a file without a name, which no transfer can write any more: what is verified is what is extracted (D6).
+/// Error: Exit::io_error, no room.
+Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored);
+
+/// Reads every byte and member as a restore would, and compares size and digest with the signed manifest (D6, X6).
+/// Error: Exit::bad_data.
+Result<> verify(Context& context, const StoredArchive& stored, int archive);
+
+/// Extracts a verified archive into the open empty directory `target`, members named as in the archive (`data/…`), with
+/// everything it knows (D7). What could not be set is told line by line.
+/// @param to  how errors call the directory. @return the extractor's result: number[0] bytes of the archive, [1] members,
+/// [2] bytes of content, [3] owners, attributes and times that could not be set; digest of the archive.
+Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to);
+
+}  // namespace backupctl::step
