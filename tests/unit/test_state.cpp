@@ -7,6 +7,7 @@
 #include "gate/state/history.h"
 #include "gate/state/lock.h"
 #include "gate/state/spool.h"
+#include "gate/state/staging.h"
 #include "tests/unit/state_fixture.h"
 
 using namespace backupctl;
@@ -20,6 +21,27 @@ TEST_CASE("the state directory is root's alone, and so is what must be") {
   const auto again = state::StateDir::open(fixture.state().path());
   REQUIRE(!again.has_value());
   CHECK(again.error().exit == Exit::bad_config);
+}
+
+TEST_CASE("X5: a staging directory is root's alone, whoever may write above it") {
+  StateFixture fixture;
+  const std::string above = fixture.state().at("spool") + "/service";
+  const std::string staging = above + "/.backupctl-staging/web";
+  REQUIRE(::mkdir(above.c_str(), 0777) == 0);
+  REQUIRE(::chmod(above.c_str(), 0777) == 0);
+  REQUIRE(state::open_staging(staging, "snapshot").has_value());
+  REQUIRE(state::open_staging(staging, "snapshot").has_value());
+  struct stat st{};
+  REQUIRE(::stat((staging + "/snapshot").c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0700);
+  REQUIRE(::chmod(staging.c_str(), 0770) == 0);
+  CHECK(state::open_staging(staging, "snapshot").error().exit == Exit::bad_config);
+  REQUIRE(::chmod(staging.c_str(), 0700) == 0);
+  REQUIRE(::rmdir((staging + "/snapshot").c_str()) == 0);
+  REQUIRE(::symlink("/", (staging + "/snapshot").c_str()) == 0);
+  CHECK(state::open_staging(staging, "snapshot").error().exit == Exit::bad_config);
+  REQUIRE(::chown((above + "/.backupctl-staging").c_str(), 1234, 1234) == 0);
+  CHECK(state::open_staging(staging, "restore").error().exit == Exit::bad_config);
 }
 
 TEST_CASE("S4: a lock is held by one, and free as soon as its holder is gone") {
