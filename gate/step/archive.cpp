@@ -47,8 +47,7 @@ std::uint64_t least_believed(const policy::Service& service, const std::vector<E
   std::map<CivilDate, std::uint64_t, std::greater<>> sizes;   // newest first
   for (const Entry& entry : entries) {
     const auto name = policy::parse_archive_name(entry.name);
-    if (!entry.directory && name && name->service == service.name && name->date < today && entry.size >= 0 &&
-        find(entries, entry.name + std::string(manifest_ending)) != nullptr)
+    if (!entry.directory && name && name->service == service.name && name->date < today && entry.size >= 0)
       sizes.emplace(name->date, static_cast<std::uint64_t>(entry.size));
   }
   std::vector<std::uint64_t> newest;
