@@ -47,6 +47,7 @@ class Session {
   Output& output() { return output_; }
 
  private:
+  friend class SeenThrough;
   /// What ends it from outside: a signal, a client that is gone.
   [[nodiscard]] pollfd signal_poll() const;
   [[nodiscard]] pollfd client_poll() const;
@@ -57,6 +58,28 @@ class Session {
   bool in_grace_ = false;
   bool seen_through_ = false;
   UniqueFd signals_;
+};
+
+/// As long as it lives, the session has a deadline of its own and nothing else ends it: a service that was stopped is started
+/// whatever became of the request (S1). Afterwards the session is what it was, over if it was over.
+class SeenThrough {
+ public:
+  SeenThrough(Session& session, std::chrono::seconds within)
+      : session_(session), deadline_(session.deadline_), seen_through_(session.seen_through_) {
+    session_.deadline_ = Clock::now() + within;
+    session_.seen_through_ = true;
+  }
+  SeenThrough(const SeenThrough&) = delete;
+  SeenThrough& operator=(const SeenThrough&) = delete;
+  ~SeenThrough() {
+    session_.deadline_ = deadline_;
+    session_.seen_through_ = seen_through_;
+  }
+
+ private:
+  Session& session_;
+  Clock::time_point deadline_;
+  bool seen_through_;
 };
 
 }  // namespace backupctl::monitor

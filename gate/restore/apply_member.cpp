@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,6 +32,13 @@ void apply_member(const AttributeSource& target, const Member& member, Reporter&
   if (member.attributes.acl_access.empty()) return;
   if (const int code = set_attribute(target, acl_access_xattr, member.attributes.acl_access); code != 0)
     lost(reporter, member, "the access list", code);
+}
+
+void drop_attributes(int dir) {
+  std::vector<std::string> unreadable;   // what cannot be read is not set by us either
+  const Attributes old = read_attributes({dir, -1, nullptr}, unreadable);
+  for (const Xattr& xattr : old.xattrs) ::fremovexattr(dir, xattr.name.c_str());
+  if (!old.acl_access.empty()) ::fremovexattr(dir, acl_access_xattr);
 }
 
 void apply_time(const AttributeSource& target, const Member& member, Reporter& reporter) {

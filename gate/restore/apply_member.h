@@ -12,6 +12,9 @@ namespace backupctl::archive {
 /// @param target  the file, directory or FIFO, open; or a symbolic link by name.
 void apply_member(const AttributeSource& target, const Member& member, Reporter& reporter);
 
+/// Takes attributes and access list away again from a directory that was there already: it gets another member's.
+void drop_attributes(int dir);
+
 /// Sets the modification time, last of all.
 void apply_time(const AttributeSource& target, const Member& member, Reporter& reporter);
 

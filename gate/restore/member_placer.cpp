@@ -1,12 +1,15 @@
 #include "gate/restore/member_placer.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "common/io.h"
+#include "common/remove.h"
 #include "gate/restore/apply_member.h"
 #include "gate/restore/member_path.h"
 
@@ -86,6 +89,30 @@ Result<> MemberPlacer::write(std::span<const char> bytes, std::int64_t offset) {
     offset += n;
   }
   return {};
+}
+
+Result<bool> MemberPlacer::share(int from) {
+  if (::ioctl(file_.get(), FICLONE, from) == 0) return true;
+  if (errno == ENOSPC || errno == EDQUOT || errno == EIO) return fail_errno(Exit::io_error, errno, "{} cannot be written to the target", member_->path);
+  return false;
+}
+
+Result<> MemberPlacer::remove(const std::string& path) {
+  const auto dir = tree_.go_to(parent_of(path));
+  if (!dir) return pass(dir.error());
+  const std::string name(name_of(path));
+  if (::unlinkat(*dir, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (UniqueFd inside = open_beneath(*dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW); inside && remove_beneath(inside.get()) &&
+                                                                                    ::unlinkat(*dir, name.c_str(), AT_REMOVEDIR) == 0)
+    return {};
+  return fail_errno(Exit::io_error, errno, "{} cannot be removed", path);
+}
+
+bool MemberPlacer::holds(const std::string& path, const struct stat& st) {
+  const auto dir = tree_.go_to(parent_of(path));
+  struct stat there {};
+  return dir && ::fstatat(*dir, std::string(name_of(path)).c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         (there.st_mode & S_IFMT) == (st.st_mode & S_IFMT) && (!S_ISREG(st.st_mode) || there.st_size == st.st_size);
 }
 
 Result<> MemberPlacer::end() {

@@ -65,6 +65,7 @@ Result<> TargetTree::enter(std::string_view name, const Member* member) {
   if (!fd || ::fstat(fd.get(), &st) != 0) return in_the_way(errno, member != nullptr ? std::string_view(member->path) : name);
   Level level{path_.size() + (path_.empty() ? 0 : 1) + last.size(), st.st_mtim, {}};
   if (member != nullptr) {
+    if (!made) drop_attributes(fd.get());  // of an earlier member, or an earlier pass
     apply_member({fd.get(), -1, nullptr}, *member, reporter_);
     level.mtime = member->st.st_mtim;
     level.acl_default = member->attributes.acl_default;

@@ -22,6 +22,14 @@ constexpr std::string_view extractor_calls[] = {
     "fsetxattr", "setxattr", "lsetxattr", "fremovexattr", "removexattr", "lremovexattr",
     "fstatfs", "statfs", "ftruncate", "fsync", "fdatasync", "syncfs", "fallocate", "ioctl",
 };
+// What extracting needs, from a tree instead of an archive.
+constexpr std::string_view stager_calls[] = {
+    "openat", "openat2", "getdents64", "readlinkat", "fchdir", "fcntl", "dup", "umask", "faccessat2", "getcwd",
+    "mkdirat", "mkdir", "mknodat", "mknod", "linkat", "symlinkat", "unlinkat", "renameat", "renameat2",
+    "fchmod", "fchown", "fchownat", "lchown", "utimensat",
+    "fgetxattr", "flistxattr", "getxattr", "listxattr", "lgetxattr", "llistxattr", "fsetxattr", "setxattr", "lsetxattr",
+    "fremovexattr", "fstatfs", "statfs", "ftruncate", "syncfs", "ioctl",
+};
 // What a Go program needs (the runtime's scheduler, timers and network poller) and what rclone does with files.
 constexpr std::string_view transfer_calls[] = {
     "execve", "arch_prctl", "set_tid_address", "prlimit64", "getrlimit", "setrlimit", "access", "faccessat", "faccessat2",
@@ -50,6 +58,7 @@ constexpr Role roles[role_count] = {
     {RoleName::relay,      "relay",      true,    true,  none,      false,  false,  512 * MiB, 16,   {}},
     {RoleName::extractor,  "extractor",  true,    true,  write_any, false,  false,  1024 * MiB, 256, extractor_calls},
     {RoleName::signer,     "signer",     true,    true,  none,      false,  false,  128 * MiB, 16,   {}},
+    {RoleName::stager,     "stager",     true,    true,  write_any, false,  false,  1024 * MiB, 256, stager_calls},
 };
 
 }  // namespace

@@ -34,9 +34,10 @@ constexpr std::string_view dangerous_calls[] = {
     "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "capset", "mknod", "mknodat",
 };
 
-// ioctl(2) requests that libraries make of plain files: terminal or not, bytes waiting, extents, flags.
+// ioctl(2) requests that libraries make of plain files: terminal or not, bytes waiting, extents, flags; shared blocks.
 constexpr std::uint64_t harmless_ioctls[] = {0x5401 /* TCGETS */, 0x541B /* FIONREAD */, 0xC020660B /* FS_IOC_FIEMAP */,
-                                             0x80086601 /* FS_IOC_GETFLAGS */};
+                                             0x80086601 /* FS_IOC_GETFLAGS */,
+                                             0x40049409 /* FICLONE, between two files that are open anyway */};
 constexpr std::uint64_t clone_thread = 0x00010000;  // CLONE_THREAD, clone(2)
 
 /// Tells the monitor which syscall was refused and ends; async-signal-safe.

@@ -7,14 +7,13 @@
 
 #include "common/io.h"
 #include "gate/config/policy_file.h"
-#include "gate/step/at_rest.h"
 #include "gate/step/commit.h"
 #include "gate/step/helpers.h"
 #include "gate/step/read_tree.h"
 #include "gate/step/retention.h"
 #include "gate/step/served.h"
+#include "gate/step/source.h"
 #include "gate/step/step.h"
-#include "gate/step/tree.h"
 #include "policy/retention.h"
 #include "policy/shrink.h"
 
@@ -78,10 +77,8 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
-  auto tree = open_tree_root(service.path);
-  if (!tree) return pass(tree.error());
-  auto rest = AtRest::check(context, service);
-  if (!rest) return pass(rest.error());
+  auto source = open_source(context, service);
+  if (!source) return pass(source.error());
   Served served(context);
   // Where it lies already with a good manifest there is nothing to do (rule 8).
   std::vector<Lacking> lacking;
@@ -101,9 +98,13 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
   context.output.step("reading and compressing the tree");
-  auto read = read_tree(context, service, tree->get(), *spool);
+  auto read = read_tree(context, service, source->path, source->tree.get(), *spool);
   if (!read) return pass(read.error());
-  if (auto still = rest->still(context); !still) return pass(still.error());
+  if (auto still = source->rest.still(context); !still) return pass(still.error());
+  if (source->faults() > 0) {
+    read->faults += source->faults();
+    read->first_fault = source->snapshot->first_fault;
+  }
   if (auto good = check_size(service, read->archive_bytes); !good) return pass(good.error());
   const bool complete = read->faults == 0;
   std::uint64_t least = 0;
@@ -112,6 +113,7 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   const bool believed = context.replace || static_cast<std::uint64_t>(read->archive_bytes) >= least;
   const bool counts = complete && believed;
   const std::string final_name = name + std::string(!complete ? incomplete_ending : !believed ? suspicious_ending : "");
+  read->downtime = source->snapshot ? source->snapshot->downtime : std::nullopt;
   auto manifest = write_manifest(context, service, *today, final_name, *read, *spool, *keys);
   if (!manifest) return pass(manifest.error());
 

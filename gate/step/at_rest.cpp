@@ -18,7 +18,7 @@ Result<service::ServiceState> ask(Context& context, const policy::Controller& co
 Result<AtRest> AtRest::check(Context& context, const policy::Service& service) {
   AtRest rest;
   const auto found = context.policy.controllers.find(service.controller);
-  if (found == context.policy.controllers.end() || service.consistency != policy::Consistency::cold) return rest;
+  if (found == context.policy.controllers.end() || service.consistency == policy::Consistency::hot) return rest;
   auto state = ask(context, found->second, service.name);
   if (!state) return pass(state.error());
   if (!state->at_rest())

@@ -6,7 +6,7 @@
 
 namespace backupctl::step {
 
-/// For a service whose consistency is "cold": that it stands still before it is read, and was not started meanwhile (wire.md:
+/// For a service that is not backed up hot: that it stands still before it is read, and was not started meanwhile (wire.md:
 /// sync and archive of a running service end 69; architecture.md, "a cold read"). Nothing to check for a hot one.
 class AtRest {
  public:

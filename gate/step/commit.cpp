@@ -86,6 +86,7 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
   manifest.files_sha256 = read.files_digest;
   manifest.complete = read.faults == 0;
   manifest.consistency = word(service.consistency);
+  manifest.downtime_seconds = read.downtime;
   manifest.tool_name = "backupctl";
   manifest.tool_version = version_text;
   manifest.policy_sha256 = from_hex(context.policy.digest);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,14 @@ struct TreeRead {
   std::int64_t source_bytes = 0;
   std::int64_t faults = 0;        ///< unreadable, changed, vanished, mount points (D2)
   std::string first_fault;        ///< one of them, escaped
+  std::optional<double> downtime; ///< seconds that the service stood still for it (S3), where that is known
   Digest digest{};                ///< of the archive
   Digest files_digest{};          ///< of files.jsonl
 };
 
 /// Reads the tree `tree_fd` into the spool in the role "reader". What could not be read is told line by line.
-/// Error: Exit::io_error (spool full, …); the spool then holds nothing of use.
-Result<TreeRead> read_tree(Context& context, const policy::Service& service, int tree_fd, state::Spool& spool);
+/// @param path  where it lies, for mount points beneath it. Error: Exit::io_error (spool full, …); the spool then holds nothing of use.
+Result<TreeRead> read_tree(Context& context, const policy::Service& service, const std::string& path, int tree_fd, state::Spool& spool);
 
 /// Reads the tree all the same, every byte of it, and leaves its list `files.jsonl` alone: the lines are those of an archive.
 /// @param path  the tree's, for mount points beneath it; @param exclude  patterns as Excludes has them (gate/source/exclude.h)

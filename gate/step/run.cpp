@@ -8,6 +8,7 @@
 #include "gate/service/controller.h"
 #include "gate/state/lock.h"
 #include "gate/step/service_start.h"
+#include "gate/step/snapshot.h"
 #include "gate/step/step.h"
 
 namespace backupctl::step {
@@ -22,8 +23,8 @@ struct Row {
 };
 constexpr Row rows[] = {
     {Verb::stop, stop, true, true},        {Verb::start, start, false, true},    {Verb::sync, sync, true, true},
-    {Verb::archive, archive, true, true},  {Verb::sync_extra, sync, true, true}, {Verb::snapshot, nullptr, true, true},
-    {Verb::backup, nullptr, true, true},   {Verb::verify, nullptr, true, true},  {Verb::export_, nullptr, true, true},
+    {Verb::archive, archive, true, true},  {Verb::sync_extra, sync, true, true}, {Verb::snapshot, snapshot, true, true},
+    {Verb::backup, backup, true, true},    {Verb::verify, nullptr, true, true},  {Verb::export_, nullptr, true, true},
     {Verb::status, status, false, false},  {Verb::list, list, false, false},     {Verb::version, version, false, false},
 };
 const Row& row_of(Verb verb) { return rows[static_cast<std::size_t>(verb)]; }
@@ -77,9 +78,17 @@ journal::Entry end_entry(const policy::Plan& plan, const Options& options, const
   return entry;
 }
 
+/// Whether the request would stop its service.
+bool stops(const policy::Plan& plan) {
+  if (plan.service == nullptr || plan.service->controller.empty() || plan.service->consistency == policy::Consistency::hot) return false;
+  if (plan.verb == Verb::stop || plan.verb == Verb::snapshot || plan.verb == Verb::backup) return true;
+  const bool reads = plan.verb == Verb::sync || plan.verb == Verb::archive;
+  return reads && plan.service->consistency == policy::Consistency::snapshot && !young_snapshot(*plan.service);
+}
+
 /// S6: whether a client would stop a service that was only just started, or whose downtime of today is used up.
 bool keeps_down(const state::StateDir& state, const policy::Plan& plan) {
-  if (plan.verb != Verb::stop) return false;
+  if (!stops(plan)) return false;
   const auto lease = lease::read(state.fd(), plan.service->name);
   if (lease && lease->has_value()) return false;  // stopped already: a second stop extends nothing
   const auto boot = lease::boot_id();
@@ -93,7 +102,6 @@ std::string not_built(const policy::Policy& policy, const policy::Plan& plan) {
   if (row_of(plan.verb).run == nullptr) return still_open(info(plan.verb).word);
   if (plan.service == nullptr || !row_of(plan.verb).waits) return {};
   if (plan.service->source != policy::SourceKind::tree) return still_open("this kind of source");
-  if (plan.service->consistency == policy::Consistency::snapshot) return still_open("consistency = \"snapshot\"");
   if (!plan.service->sqlite.empty()) return still_open("sqlite = […]");
   const auto controller = policy.controllers.find(plan.service->controller);
   if (controller != policy.controllers.end() && !service::is_built(controller->second.kind)) return still_open("this kind of controller");

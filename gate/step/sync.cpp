@@ -1,14 +1,12 @@
-#include <sys/stat.h>
 #include <time.h>
 
 #include <algorithm>
 
 #include "common/civil_date.h"
 #include "gate/sandbox/helper.h"
-#include "gate/source/exclude.h"
-#include "gate/step/at_rest.h"
 #include "gate/step/remote_files.h"
 #include "gate/step/served.h"
+#include "gate/step/source.h"
 #include "gate/step/step.h"
 #include "gate/step/tree.h"
 
@@ -96,21 +94,10 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
   return ran->figures;
 }
 
-/// Mount points beneath the tree that the policy does not leave out: what D2 must tell of.
-std::vector<std::string> missed_mounts(const Subject& subject) {
-  std::vector<std::string> mounts = mounts_beneath(subject.path);
-  if (mounts.empty()) return mounts;
-  const auto excludes = archive::Excludes::parse(subject.exclude);
-  if (!excludes) return mounts;   // rclone knows more patterns than this matcher, which is sure of none then
-  std::erase_if(mounts, [&](const std::string& mount) {
-    const std::string_view below = std::string_view(mount).substr(subject.path.size() + 1);
-    for (std::size_t end = below.find('/'); end != std::string_view::npos; end = below.find('/', end + 1))
-      if (excludes->contents(below.substr(0, end))) return true;
-    struct stat st{};
-    const bool directory = ::lstat(mount.c_str(), &st) != 0 || S_ISDIR(st.st_mode);
-    return directory ? excludes->contents(below) : excludes->file(below);
-  });
-  return mounts;
+Result<Source> open_target(const std::string& path) {
+  auto tree = open_tree_root(path);
+  if (!tree) return pass(tree.error());
+  return Source{std::move(*tree), path, {}, {}};
 }
 
 }  // namespace
@@ -118,20 +105,14 @@ std::vector<std::string> missed_mounts(const Subject& subject) {
 Result<Report> sync(Context& context, const policy::Plan& plan) {
   const Subject subject = subject_of(plan);
   const auto today = date_in_zone(::time(nullptr), context.policy.gate.timezone);
-  auto tree = open_tree_root(subject.path);
-  if (!tree) return pass(tree.error());
-  AtRest rest;
-  if (plan.service != nullptr) {
-    auto checked = AtRest::check(context, *plan.service);
-    if (!checked) return pass(checked.error());
-    rest = *checked;
-  }
+  auto source = plan.service != nullptr ? open_source(context, *plan.service) : open_target(subject.path);
+  if (!source) return pass(source.error());
   std::int64_t bytes = 0;
   std::int64_t sent = 0;
   std::int64_t deleted = 0;
   Served served(context);
   for (const policy::Remote* remote : plan.remotes) {
-    auto figures = sync_to(context, *remote, subject, tree->get(), *today);
+    auto figures = sync_to(context, *remote, subject, source->tree.get(), *today);
     if (!figures) {
       if (served.take(figures.error())) return pass(figures.error());
       continue;
@@ -141,11 +122,13 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
     sent += figures->number[2];
     deleted += figures->number[4];
   }
-  if (auto still = rest.still(context); !still) return pass(still.error());
+  if (auto still = source->rest.still(context); !still) return pass(still.error());
   if (served.fault()) return pass(served.error());
-  if (const auto mounts = missed_mounts(subject); !mounts.empty())
+  if (const auto mounts = missed_mounts(source->path, subject.exclude); !mounts.empty())
     return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude what "
                 "is beneath it (exclude = [\"/{}/**\"])", mounts.front(), mounts.front().substr(subject.path.size() + 1));
+  if (source->faults() > 0)
+    return fail(Exit::io_error, "incomplete: {} files are not in the snapshot as they should be ({}), nor in the mirror", source->faults(), source->snapshot->first_fault);
   return Report{"mirrored", {monitor::number_field("files", sent), monitor::bytes_field("bytes", bytes), monitor::number_field("deleted", deleted)}};
 }
 

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "gate/lease/lease.h"
+#include "gate/monitor/output.h"
+#include "gate/step/context.h"
+
+namespace backupctl::step {
+
+/// A service that a step stopped.
+struct Stopped {
+  lease::Lease lease;
+  std::size_t units = 0;      ///< stopped just now
+  double seconds = 0;         ///< that stopping took
+  monitor::Clock::time_point since;   ///< when stopping began (S3)
+};
+
+/// Stops what runs of the service, under a lease with a guardian (S1, S2). One that is stopped already keeps its lease.
+/// @return nothing when nothing ran. Error: it runs again as before, or its sentence says that it does not.
+Result<std::optional<Stopped>> stop_service(Context& context, const policy::Service& service, const policy::Controller& controller);
+
+/// Starts what the service's lease lists and ends the lease, by the step that holds the service's lock: nobody else reads it.
+/// Has its own time, since the request's may be what ran out. Error: the lease stays, the guardian goes on trying.
+Result<> start_again(Context& context, const lease::Lease& lease);
+
+/// The service's controller; nullptr for none.
+const policy::Controller* controller_of(const Context& context, const policy::Service& service);
+
+}  // namespace backupctl::step

@@ -1,0 +1,31 @@
+#include "gate/step/source.h"
+
+#include "gate/snapshot/staged_list.h"
+#include "gate/step/snapshot.h"
+#include "gate/step/tree.h"
+
+namespace backupctl::step {
+
+Result<Source> open_source(Context& context, const policy::Service& service) {
+  Source source;
+  source.path = service.path;
+  if (service.consistency == policy::Consistency::snapshot) {
+    source.path = fmt::format("{}/snapshot/{}", service.staging, snapshot::tree_name);
+    source.snapshot = young_snapshot(service);
+    if (!source.snapshot) {
+      auto taken = take_snapshot(context, service);
+      if (!taken) return pass(taken.error());
+      source.snapshot = std::move(*taken);
+    }
+  }
+  auto tree = open_tree_root(source.path);
+  if (!tree) return pass(tree.error());
+  source.tree = std::move(*tree);
+  if (source.snapshot) return source;
+  auto rest = AtRest::check(context, service);
+  if (!rest) return pass(rest.error());
+  source.rest = *rest;
+  return source;
+}
+
+}  // namespace backupctl::step

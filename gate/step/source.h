@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/unique_fd.h"
+#include "gate/snapshot/info.h"
+#include "gate/step/at_rest.h"
+#include "gate/step/context.h"
+
+namespace backupctl::step {
+
+/// What --sync and --archive read of a service.
+struct Source {
+  UniqueFd tree;
+  std::string path;                         ///< where it lies
+  AtRest rest;                              ///< of a cold service, to be asked again when it was read
+  std::optional<snapshot::Info> snapshot;   ///< of a service with snapshots
+
+  /// What is not in the snapshot as it should be (D2).
+  [[nodiscard]] std::int64_t faults() const { return snapshot ? snapshot->faults : 0; }
+};
+
+/// A cold service's tree, which must stand still; a hot one's as it is; else the service's last snapshot, and a new one where
+/// that is too old (wire.md, --sync). Error: Exit::bad_data, it is empty (D3); take_snapshot()'s.
+Result<Source> open_source(Context& context, const policy::Service& service);
+
+}  // namespace backupctl::step
