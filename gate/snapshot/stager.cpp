@@ -85,7 +85,7 @@ Result<> Stager::found(const Found& entry) {
     if (auto placed = place(entry, stamp); !placed) return placed;
     if (reporter_.incomplete() != faults) stamp.open = 1;   // told again by every pass, or the last one would know nothing of it (D2)
     if (!S_ISDIR(mode)) ++totals_.copied;
-    if (S_ISREG(mode) && stamp.open != 0) totals_.open_bytes += static_cast<std::uint64_t>(stamp.size);
+    if (S_ISREG(mode) && stamp.open != 0 && earlier == links_.end()) totals_.open_bytes += static_cast<std::uint64_t>(stamp.size);
   }
   if (linked && earlier == links_.end()) links_.emplace(std::pair(entry.st.st_dev, entry.st.st_ino), Link{std::string(entry.path), stamp, entry.st.st_nlink - 1, copied});
   else if (earlier != links_.end() && --earlier->second.left == 0) links_.erase(earlier);
