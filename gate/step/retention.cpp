@@ -85,8 +85,10 @@ Result<> check_clock(Context& context, const std::string& service, CivilDate tod
   }
   const auto fault = policy::clock_fault(today, history.newest_committed);
   if (!fault) return {};
+  // Nothing that this host remembers can make that one right.
+  const bool certain = policy::clock_fault(today, {}).has_value();
   return fail(Exit::bad_config, "the clock shows {}, {}: nothing was sent and nothing was deleted; set this host's clock{}", format_date(today), *fault,
-              history.newest_committed ? fmt::format(", or, if it is right, remove {} and any archive of a later date", context.state.at("history/" + service)) : "");
+              certain ? "" : fmt::format(", or, if it is right, remove {} and every archive of a later date", context.state.at("history/" + service)));
 }
 
 Result<> note_committed(Context& context, const policy::Service& service, CivilDate date) {
