@@ -57,9 +57,11 @@ night() {
 archives_of() { if [ "$1" = plain ]; then echo "$ROOT/disk/plain/archives"; else echo "$CLOUD/OdroidBackup/$1/archives"; fi; }
 contents() { find "$CLOUD" "$ROOT/disk" -type f -exec sha256sum {} + | cut -d' ' -f1 | sort -u; }
 counts() { [ -e "$(archives_of "$1")/$1-$2.tar.gz.manifest.json" ]; }
+# good_night SERVICE [TITLE]
 good_night() {
+  local title=${2:-… and the next night is good}
   night "$1"
-  if [ "${codes//[0 ]/}" = '' ] && counts "$1" "$today"; then pass "… and the next night is good"; else fail "… and the next night is good" "ended $codes"; _indent "$out"; fi
+  if [ "${codes//[0 ]/}" = '' ] && counts "$1" "$today"; then pass "$title"; else fail "$title" "ended $codes"; _indent "$out"; fi
 }
 # bad_night SERVICE TITLE CODES SENTENCE… [-- DATE]
 bad_night() {
@@ -67,6 +69,9 @@ bad_night() {
   contents >"$ROOT/before"
   if [ "${*: -2:1}" = -- ]; then night "$service" "${*: -1}"; set -- "${@:1:$#-2}"; else night "$service"; fi
   if [ "$codes" = "$want" ]; then pass "$title: $want"; else fail "$title: $want" "ended $codes"; _indent "$out"; fi
+  cp "$out" "$ROOT/said"
+  check "… one line for each" test "$(grep -c '^backupctl: ' "$ROOT/said")" = "$(tr ' ' '\n' <<<"$codes" | grep -vc '^0$')"
+  cp "$ROOT/said" "$out"
   for sentence; do check_says "… says: $sentence" "$sentence"; done
   contents >"$ROOT/after"
   check "… no content is gone from the remote" test -z "$(comm -23 "$ROOT/before" "$ROOT/after")"
@@ -75,9 +80,9 @@ bad_night() {
 }
 no_archive() { check_not "… no archive of that day counts" counts "$1" "${2:-$today}"; }
 
-good_night vaultwarden
-good_night vaultwarden
-good_night plain
+check "--check-policy" $GATE --check-policy
+good_night vaultwarden "a good night"
+good_night plain "a good night of the other service"
 
 # The source (D3).
 umount -l "$DATA"; mount -o loop "$ROOT/empty.img" "$DATA"
@@ -141,10 +146,13 @@ umount "$ROOT/plain"; mv "$ROOT/dying.copy" "$ROOT/dying.img"; mount -o loop "$R
 good_night plain
 
 # The clock (D3, D4). The history of the nights above is what it could purge.
-for ((i = 0; i < 3; i++)); do echo $i >"$DATA/db.sqlite3"; good_night vaultwarden; done
+good_night vaultwarden "one more good night"
 bad_night vaultwarden "a clock set back to 1970" "0 78 78 0" "the clock shows 1970-01-01, a day before this program was written" -- 1970-01-01; no_archive vaultwarden 1970-01-01
 check_exit 78 "… an extra target as well" on 1970-01-01 $GATE --sync-extra www
-bad_night vaultwarden "a clock a month behind" "0 78 78 0" "nothing was sent and nothing was deleted" -- "$(date -d "$today - 30 days" +%F)"
+on "$today" $GATE --stop vaultwarden >/dev/null 2>&1
+check_exit 78 "… and a clock that is a month behind" on "$(date -d "$today - 30 days" +%F)" $GATE --archive vaultwarden
+check_says "… is told from the newest archive" "a day before $today, the date of the newest archive"
+on "$today" $GATE --start vaultwarden >/dev/null 2>&1
 bad_night vaultwarden "a clock that shows 2099" "0 78 78 0" "more than a year after $today" -- 2099-01-01; no_archive vaultwarden 2099-01-01
 good_night vaultwarden
 contents >"$ROOT/before"; echo ahead >"$DATA/db.sqlite3"

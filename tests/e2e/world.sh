@@ -74,11 +74,13 @@ EOF
   mv "$POLICY.new" "$POLICY"
 }
 
+# vaultwarden_policy [CONTAINERS]: the usual service; its containers as the policy lists them.
 vaultwarden_policy() {
+  local containers=${1:-'"vaultwarden"'}
   cat <<EOF
 [controller.vaultwarden]
 kind = "podman"
-containers = ["vaultwarden"]
+containers = [$containers]
 grace = "5s"
 [service.vaultwarden]
 controller = "vaultwarden"
