@@ -34,6 +34,7 @@ constexpr Hint hints[] = {
     {"corrupted on transfer", Exit::bad_data, "what arrived on the remote differs from what was sent"},
     {"hash differ", Exit::bad_data, "what arrived on the remote differs from what was sent"},
     {"sizes differ", Exit::bad_data, "what arrived on the remote differs from what was sent"},
+    {"source file is being updated", Exit::io_error, "met a file that changes while it is read, so the mirror is incomplete; what is there is kept"},
     {"quotalimitreached", Exit::io_error, "the remote is full"},
     {"quotaexceeded", Exit::io_error, "the remote is full"},
     {"quota exceeded", Exit::io_error, "the remote is full"},

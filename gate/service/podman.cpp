@@ -11,6 +11,8 @@
 // to end a database. So N is beyond any life, and the grace is the time our own podman client gets. Seen with podman 4.3.1:
 // - A client that is ended while it waits leaves the container "stopping" with its process alive; that is kept until the
 //   process ends. Then it is "exited" as after any stop. `podman start` refuses a "stopping" container.
+// - A client that is ended a moment earlier leaves it "stopping" with a process that was never sent its stop signal, and that
+//   runs on for ever. Another `podman stop` sends it. The two cannot be told apart, so that is done when waiting was in vain.
 // - Ended by SIGTERM the client exits 0. So only what inspect says afterwards counts.
 // - `podman kill --signal TERM` and waiting would leave it "running", but a container with --restart=always comes back at
 //   once (kill does not count as stopped by the user), and one that ends late could not be told from one that stays.
@@ -122,13 +124,19 @@ Result<> stop_podman(const policy::Controller& controller, std::string_view, con
   return {};
 }
 
-/// Brings one container up. A "stopping" one is awaited: it cannot be started before, and must not be forgotten (S1).
+/// How long a "stopping" container is believed to be on its way: the grace a policy has by default.
+constexpr Seconds patience{30};
+
+/// Brings one container up. A "stopping" one is awaited: it cannot be started before, and must not be forgotten (S1). One that
+/// does not end is told once more: a signal never sent is likelier by then than a stop that a second one would spoil.
 Result<> start_one(const policy::Argv& podman, const Container& container, const Budget& budget, const Runner& run) {
   const std::string& name = container.name;
   if (container.runs()) return {};
   if (container.status == "stopping") {
     auto ended =
-        run_checked(run, podman::with(podman, {"wait", "--"}, {name}), budget.left(), "waiting for the end of " + name);
+        run_checked(run, podman::with(podman, {"wait", "--"}, {name}), std::min(patience, budget.left() / 2), "waiting for the end of " + name);
+    if (!ended && ended.error().exit == Exit::timed_out)
+      ended = run_checked(run, podman::with(podman, {"stop", "--time", never, "--"}, {name}), budget.left(), "stopping " + name);
     if (!ended)
       return fail(Exit::unavailable,
                   "container {} was told to stop, still has not, and cannot be started before it does: end it by hand (podman "

@@ -73,6 +73,7 @@ Error incomplete(const TreeRead& read, const std::string& kept_as) {
 Result<Report> archive(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
   const auto today = date_in_zone(::time(nullptr), context.policy.gate.timezone);  // pinned here (rule 2)
+  if (auto right = check_clock(context, service.name, *today); !right) return pass(right.error());
   const std::string name = fmt::format("{}-{}.{}", service.name, format_date(*today), service.format == policy::ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst");
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);

@@ -5,6 +5,7 @@
 #include "gate/journal/journal.h"
 #include "gate/state/history.h"
 #include "gate/step/commit.h"
+#include "policy/clock.h"
 #include "policy/retention.h"
 
 namespace backupctl::step {
@@ -74,6 +75,21 @@ Result<> sweep(Context& context, RemoteFiles& remote, const std::string& service
 }
 
 }  // namespace
+
+Result<> check_clock(Context& context, const std::string& service, CivilDate today) {
+  state::History history;
+  if (!service.empty()) {
+    auto read = state::read_history(context.state, service);
+    if (!read) return pass(read.error());
+    history = *read;
+  }
+  const auto fault = policy::clock_fault(today, history.newest_committed);
+  if (!fault) return {};
+  // Nothing that this host remembers can make that one right.
+  const bool certain = policy::clock_fault(today, {}).has_value();
+  return fail(Exit::bad_config, "the clock shows {}, {}: nothing was sent and nothing was deleted; set this host's clock{}", format_date(today), *fault,
+              certain ? "" : fmt::format(", or, if it is right, remove {} and every archive of a later date", context.state.at("history/" + service)));
+}
 
 Result<> note_committed(Context& context, const policy::Service& service, CivilDate date) {
   auto history = state::read_history(context.state, service.name);

@@ -6,6 +6,11 @@
 
 namespace backupctl::step {
 
+/// That the clock can be right as far as this host knows (policy/clock.h): a backup with another day's date, a history under it, or
+/// a deletion would do harm (D3, D4). @param service  whose archives attest it; empty: none do
+/// Error: Exit::bad_config, nothing was done.
+Result<> check_clock(Context& context, const std::string& service, CivilDate today);
+
 /// Remembers that this host committed an archive of this date (retention's rule 4).
 Result<> note_committed(Context& context, const policy::Service& service, CivilDate date);
 

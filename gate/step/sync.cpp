@@ -5,10 +5,12 @@
 #include "common/civil_date.h"
 #include "gate/sandbox/helper.h"
 #include "gate/step/remote_files.h"
+#include "gate/step/retention.h"
 #include "gate/step/served.h"
 #include "gate/step/source.h"
 #include "gate/step/step.h"
 #include "gate/step/tree.h"
+#include "policy/clock.h"
 
 namespace backupctl::step {
 namespace {
@@ -59,17 +61,18 @@ Result<std::int64_t> guard(RemoteFiles& remote, const Subject& subject, const re
               subject.name, remote.remote().name, all, deleted, replaced);
 }
 
-/// Days of the history that are older than the policy keeps.
+/// Days of the history that are older than the policy keeps, and not among as many newest ones (D3).
 Result<> prune_history(Context& context, RemoteFiles& remote, const Subject& subject, CivilDate today) {
-  const auto days = std::chrono::duration_cast<std::chrono::days>(subject.guard.mirror_history);
+  const auto days = std::chrono::ceil<std::chrono::days>(subject.guard.mirror_history);
   if (days.count() == 0) return {};
   auto entries = remote.list(subject.history(remote.layout(), ""));
   if (!entries) return pass(entries.error());
-  for (const Entry& entry : *entries) {
-    const auto date = parse_date(entry.name);
-    if (!entry.directory || !date || std::chrono::sys_days(*date) + days >= std::chrono::sys_days(today)) continue;
-    context.output.step(fmt::format("deleting what was replaced on {} from {}", entry.name, remote.remote().name));
-    if (auto purged = remote.purge(subject.history(remote.layout(), entry.name)); !purged) return purged;
+  std::vector<CivilDate> dates;
+  for (const Entry& entry : *entries)
+    if (const auto date = parse_date(entry.name); entry.directory && date) dates.push_back(*date);
+  for (const CivilDate over : policy::obsolete_history(std::move(dates), today, days)) {
+    context.output.step(fmt::format("deleting what was replaced on {} from {}", format_date(over), remote.remote().name));
+    if (auto purged = remote.purge(subject.history(remote.layout(), format_date(over))); !purged) return purged;
   }
   return {};
 }
@@ -105,6 +108,7 @@ Result<Source> open_target(const std::string& path) {
 Result<Report> sync(Context& context, const policy::Plan& plan) {
   const Subject subject = subject_of(plan);
   const auto today = date_in_zone(::time(nullptr), context.policy.gate.timezone);
+  if (auto right = check_clock(context, subject.extra ? "" : subject.name, *today); !right) return pass(right.error());
   auto source = plan.service != nullptr ? open_source(context, *plan.service) : open_target(subject.path);
   if (!source) return pass(source.error());
   std::int64_t bytes = 0;

@@ -1,7 +1,14 @@
 #!/bin/bash
 # Fault injection: nights in which a process of the chain is killed (SIGKILL) at a random moment. After each the service runs
-# without a lease, no process and no lock is left, no final name lies on the remote without its verified content, and the journal
-# is whole (S1, S4, D1, X9). CHAOS_ROUNDS and CHAOS_SEED repeat a run.
+# without a lease, no process and no lock is left, no final name lies on the remote without its verified content, the journal is
+# whole, and rclone.conf holds the newest token (S1, S4, D1, X9, D5). CHAOS_ROUNDS and CHAOS_SEED repeat a run.
+#
+# The token: each night begins with an extra target on an OneDrive remote whose token rotates on every use. Its Graph host is out
+# of reach, so that verb always ends 69; what counts is what became of the tokens. A rclone that is killed after the endpoint has
+# answered and before it has saved takes the only copy of that token with it, and nothing on this host could keep it. The endpoint
+# tells this apart by looking into the copies that rclone writes (token_server.py, COPIES): such a token was never saved, and its
+# predecessor, which rclone.conf must still hold, is accepted once more. A token that was saved makes its predecessor void; if the
+# vault lost it, the endpoint refuses from then on, and the round fails.
 . "$(dirname "$0")/lib.sh"
 e2e_begin "$@"
 
@@ -18,6 +25,17 @@ start_webdav
 start_ssh
 run_container vaultwarden "$DATA"
 wait_for 10 test -e "$DATA/heartbeat"
+mkdir "$ROOT/photos"; echo photo >"$ROOT/photos/one"
+cat >>$POLICY <<EOF
+[remote.rotating]
+root = "/OdroidBackup"
+[extra_target.photos]
+path = "$ROOT/photos"
+remotes = ["rotating"]
+EOF
+start_token_server "$STATE/vault/copies"
+rotating_remote rotating >>$CONF
+without_token >"$ROOT/want"
 ARCHIVES=$CLOUD/OdroidBackup/vaultwarden/archives
 LEASE=$STATE/leases/vaultwarden
 
@@ -37,7 +55,9 @@ pids_of() {
 VICTIMS=(gate guardian sudo sshd client rclone scheduler)
 night() {
   local verb
-  for verb in stop sync archive start; do ssh_gate "backupctl --$verb vaultwarden" >>"$ROOT/night" 2>&1; done
+  for verb in 'sync-extra photos' 'stop vaultwarden' 'sync vaultwarden' 'archive vaultwarden' 'start vaultwarden'; do
+    ssh_gate "backupctl --$verb" >>"$ROOT/night" 2>&1
+  done
 }
 up_again() { is_running vaultwarden && [ ! -e $LEASE ]; }
 nobody_left() { ! pids_of gate >/dev/null && ! pids_of guardian >/dev/null && ! pids_of rclone >/dev/null; }
@@ -54,9 +74,17 @@ finals_are_whole() {
     [ ! -e "$file.manifest.json" ] || (cd "$ARCHIVES" && sha256sum --quiet -c "$file.sha256") || return 1
   done
 }
+# A run that was killed may have left what it renewed in the vault: the next start of the gate carries it, whatever it is asked.
+newest_token() {
+  [ -z "$(ls -A $STATE/vault/copies)" ] || gate 'backupctl --list vaultwarden' || return 1
+  token_is_newest || { echo "rclone.conf holds refresh-$(held), but rclone had saved refresh-$(saved)"; find $STATE/vault; return 1; }
+  not_locked_out || { echo "the endpoint has seen a void token"; return 1; }
+}
 hits=0
 round() {
-  local pids='' victim moment=$((RANDOM % 3500)) try
+  local pids='' victim moment=$((RANDOM % 5000)) try
+  # Every other one within the verb that renews the token.
+  [ $((RANDOM % 2)) = 0 ] || moment=$((moment % 1500))
   rm -rf "$ARCHIVES"
   night & night=$!
   sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
@@ -74,16 +102,27 @@ round() {
   wait $night 2>/dev/null
   wait_for 60 up_again || { echo "the service is down"; cat "$LEASE" 2>/dev/null; return 1; }
   wait_for 30 nobody_left || { echo "processes are left"; return 1; }
-  locks_free && finals_are_whole && $GATE --verify-journal
+  locks_free && finals_are_whole && newest_token && $GATE --verify-journal
 }
+# Control: without a fault a night does all that the rounds take apart.
+whole_night() {
+  local before; before=$(rotations)
+  check "$1" night
+  check "… with its archive" test -e "$ARCHIVES/vaultwarden-$(date +%F).tar.gz.manifest.json"
+  check "… the token was renewed in it" test "$(rotations)" -gt "$before"
+  check "… and rclone.conf holds what the endpoint gave out last" latest
+}
+whole_night "a whole night"
 for ((i = 1; i <= rounds; i++)); do
   round "$i" >"$ROOT/round" 2>&1; status=$?
   if [ $status = 0 ]; then pass "$said"; else fail "$said"; _indent "$ROOT/round"; tail -n 20 "$ROOT/night" | sed 's/^/#   night: /'; fi
 done
-echo "# $hits of $rounds rounds killed something"
+echo "# $hits of $rounds rounds killed something; $(rotations) tokens were renewed, $(grep -c ^repeated "$TOKEN_LOG") of them once more, since rclone was killed before it had saved"
 check "rounds that killed something" test $hits -gt 0
-check "a whole night after all that" night
-check "… with its archive" test -e "$ARCHIVES/vaultwarden-$(date +%F).tar.gz.manifest.json"
+whole_night "a whole night after all that"
+check "the endpoint never saw a void token" not_locked_out
 check "the spool is clean" test -z "$(ls -A $STATE/spool)"
+without_token >"$ROOT/got"; check_same "every other byte of rclone.conf is as it was" "$ROOT/want" "$ROOT/got"
+check "nothing was parked" test -z "$(ls -A $STATE/vault/parked)"
 check "no credential is left in the vault" test -z "$(find $STATE/vault -name 'rclone.conf*')"
 e2e_end

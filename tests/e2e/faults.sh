@@ -129,15 +129,6 @@ check "… both excluded: 0" ssh_gate 'backupctl --sync mounts'
 umount "$ROOT/mounts/a/b" "$ROOT/mounts/c"
 fault_policy
 
-# The source and the mirror (D3).
-mv "$DATA" "$DATA.away"; mkdir "$DATA"
-unchanged 65 "an empty source" "$SYNC"
-rmdir "$DATA"
-unchanged 78 "a vanished source" "$SYNC"
-mkdir "$DATA"; cp -p "$DATA.away/db.sqlite3" "$DATA/"
-unchanged 65 "a source that lost most of its files" "$SYNC"
-rm -r "$DATA"; mv "$DATA.away" "$DATA"
-
 # A remote that is down, and one that hangs.
 stop_webdav
 check_exit 69 "a remote that is down: 69" ssh_gate "$SYNC"
@@ -214,20 +205,6 @@ check_not "… and no lease is left" test -e $STATE/leases/slow
 fault_policy 60s
 check_exit 124 "… and --timeout 2 before its grace is over: 124" ssh_gate 'backupctl --stop slow --timeout 2'
 check "… it runs" is_running slow
-
-# A full disk under the spool (D8): a small file system in the state directory's place.
-check "stop" ssh_gate 'backupctl --stop vaultwarden'
-head -c 40000000 /dev/urandom >"$DATA/large"
-mkdir -p "$ROOT/mnt"; cp -a $STATE/. "$ROOT/mnt.copy"
-mount -t tmpfs -o size=16m,mode="$(stat -c %a $STATE)" none $STATE
-cp -a "$ROOT/mnt.copy/." $STATE/
-used=$(du -sk $STATE | cut -f1)
-unchanged 74 "a full spool" 'backupctl --archive vaultwarden'
-check "… no rubbish in the spool" test "$(du -sk $STATE | cut -f1)" -lt $((used + 512))
-check "… the service starts" ssh_gate 'backupctl --start vaultwarden'
-check "… the container runs" is_running vaultwarden
-umount -l $STATE
-rm "$DATA/large"
 
 check "the journal verifies (X9)" $GATE --verify-journal
 e2e_end

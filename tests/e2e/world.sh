@@ -3,6 +3,7 @@
 GATE=/usr/local/bin/backupctl
 CLIENT=/usr/local/bin/backup-client
 POLICY=/etc/backupctl/policy.toml
+CONF=/etc/backupctl/rclone.conf
 STATE=/var/lib/backupctl
 IMAGE=localhost/backupctl-e2e:1
 DATA=/media/ssd/podman/vaultwarden/data
@@ -73,11 +74,13 @@ EOF
   mv "$POLICY.new" "$POLICY"
 }
 
+# vaultwarden_policy [CONTAINERS]: the usual service; its containers as the policy lists them.
 vaultwarden_policy() {
+  local containers=${1:-'"vaultwarden"'}
   cat <<EOF
 [controller.vaultwarden]
 kind = "podman"
-containers = ["vaultwarden"]
+containers = [$containers]
 grace = "5s"
 [service.vaultwarden]
 controller = "vaultwarden"
@@ -142,6 +145,38 @@ EOF
   wait_for 10 port_open "$WEBDAV_PORT" || { fail "rclone serve webdav"; _indent "$ROOT/webdav.log"; e2e_end; }
 }
 stop_webdav() { end_pid "$ROOT/pids/webdav"; }
+
+# start_token_server [COPIES]: an endpoint whose tokens are valid for a second, which rclone takes for expired, so that each use
+# rotates (token_server.py says what COPIES are).
+start_token_server() {
+  TOKEN_PORT=$(free_port) TOKEN_LOG=$ROOT/token.log
+  : >"$TOKEN_LOG"
+  "$E2E_SOURCE/tests/e2e/token_server.py" "$TOKEN_PORT" "$TOKEN_LOG" refresh-0 1 "$@" >/dev/null 2>&1 &
+  echo $! >"$ROOT/pids/token"; disown
+  wait_for 10 port_open "$TOKEN_PORT"
+}
+# rotating_remote NAME: the section of an OneDrive remote with that endpoint's first token. Its Graph host is out of reach here:
+# whoever uses it renews the token, and then fails.
+rotating_remote() {
+  cat <<EOF
+[$1]
+type = onedrive
+token_url = http://127.0.0.1:$TOKEN_PORT/token
+client_id = id
+client_secret = secret
+token = {"access_token":"old","token_type":"Bearer","refresh_token":"refresh-0","expiry":"2020-01-01T00:00:00Z"}
+drive_id = d
+drive_type = personal
+EOF
+}
+# What $CONF holds, and what the endpoint gave out, by number.
+without_token() { sed 's/^token = .*/token = …/' "$CONF"; }
+held() { sed -n 's/.*"refresh_token":"refresh-\([0-9]*\)".*/\1/p' "$CONF"; }
+rotations() { grep -cE '^(rotated|repeated) ' "$TOKEN_LOG"; }
+saved() { sed -n 's/^saved //p' "$TOKEN_LOG" | tail -n 1; }
+latest() { [ "$(held)" = "$(rotations)" ]; }
+token_is_newest() { local at_least; at_least=$(saved); [ "$(held)" -ge "${at_least:-0}" ]; }
+not_locked_out() { ! grep -q refused "$TOKEN_LOG"; }
 
 # start_ssh [ACCOUNT…]: sshd on loopback; ssh_gate and client go through it.
 start_ssh() {

@@ -24,6 +24,7 @@ TEST_CASE("rclone's words choose among failures") {
   CHECK(hint("big: Failed to copy: preallocate: file too big for remaining disk space")->exit == Exit::io_error);
   CHECK(hint("quotaLimitReached: Insufficient Space Available")->exit == Exit::io_error);
   CHECK(hint("corrupted on transfer: sizes differ 1 vs 2")->exit == Exit::bad_data);
+  CHECK(hint("can't copy - source file is being updated (size changed from 5 to 6)")->exit == Exit::io_error);
   CHECK(hint("dial tcp 127.0.0.1:18766: connect: connection refused")->exit == Exit::unavailable);
   CHECK(hint("oauth2: cannot fetch token: 400 {\"error\":\"invalid_grant\"}")->exit == Exit::unavailable);
   CHECK(hint("all is well") == nullptr);

@@ -22,11 +22,13 @@ struct FakePodman {
     int started = 1;
     bool starts = true;
     int pid = 0;
+    bool told = true;   ///< it was sent its stop signal
   };
   std::map<std::string, Container> containers;
   std::map<std::string, std::vector<std::string>> pods;
   std::vector<std::string> log;    ///< "stop planka", in the order in which it was asked for
   std::vector<Seconds> stop_time;  ///< how long each stop was given
+  std::vector<Seconds> wait_time;  ///< how long each wait was given
   bool broken = false;
   std::string garbage;
 
@@ -69,10 +71,12 @@ struct FakePodman {
         CHECK(argv[3] == "4294967295");  // podman itself never gets to its SIGKILL
         stop_time.push_back(within);
         each.status = each.stops ? "exited" : "stopping";
+        each.told = true;
         output.timed_out = output.timed_out || !each.stops;
       } else if (verb == "wait") {
-        output.timed_out = !each.stops;
-        if (each.stops) each.status = "exited";
+        wait_time.push_back(within);
+        output.timed_out = !each.stops || !each.told;
+        if (!output.timed_out) each.status = "exited";
       } else if (verb == "start") {
         if (each.status == "stopping") return {125, {}, "Error: must be in Created or Stopped state\n", false};
         if (!each.starts) return {125, {}, "Error: no such image\n", false};
@@ -227,7 +231,21 @@ TEST_CASE("podman: one that never stops does not keep the others down, and the e
   REQUIRE_FALSE(done);
   CHECK(done.error().exit == Exit::unavailable);
   CHECK(done.error().sentence.find("podman kill planka") != std::string::npos);
-  CHECK(fake.log == std::vector<std::string>{"start planka-db", "wait planka"});
+  CHECK(fake.log == std::vector<std::string>{"start planka-db", "wait planka", "stop planka"});
+}
+
+TEST_CASE("podman: one that was left stopping without ever being told is told, and started (S1)") {
+  FakePodman fake;
+  fake.containers = {{"planka", {"stopping"}}};
+  fake.containers["planka"].told = false;
+  REQUIRE(start(planka(), "planka", {"planka"}, Seconds{600}, fake.runner()));
+  CHECK(fake.log == std::vector<std::string>{"wait planka", "stop planka", "start planka"});
+  CHECK(fake.wait_time == std::vector<Seconds>{Seconds{30}});
+  fake = {};
+  fake.containers = {{"planka", {"stopping"}}};
+  fake.containers["planka"].told = false;
+  REQUIRE(start(planka(), "planka", {"planka"}, Seconds{10}, fake.runner()));  // there is time left for it
+  CHECK(fake.wait_time == std::vector<Seconds>{Seconds{5}});
 }
 
 TEST_CASE("podman: one that cannot be started does not keep the others down") {
