@@ -32,7 +32,7 @@ Exit help() {
   std::string text =
       "backupctl, the host's backup gate. As root, on the host:\n\n"
       "  backupctl [--policy FILE] VERB [NAME] [OPTION…]      the verbs a client has, see backupctl(8):\n"
-      "      --stop --sync --archive [--replace] --start --sync-extra --status --list --version\n";
+      "      --stop --sync --archive [--replace] --start --sync-extra --verify --status --list --version\n";
   for (const Command& command : commands) text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);
   text += "\nClients come in through sshd and sudo: backupctl --ssh-gate [--client NAME]\n";
   static_cast<void>(write_all(1, text));

@@ -30,24 +30,13 @@ std::string_view word(policy::Consistency consistency) {
   return "";
 }
 
-/// D1: what lies on the remote is, byte for byte, what was made here. Its own hash where it has one that is good enough, else
-/// the file is read back.
+/// D1: what lies on the remote is, byte for byte, what was made here.
 Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read) {
-  std::pair<std::int64_t, Digest> there{-1, {}};
-  bool known = false;
-  if (remote.can().sha256) {
-    auto entries = remote.list(remote.layout().archives(service));
-    if (!entries) return pass(entries.error());
-    if (const Entry* entry = find(*entries, name); entry != nullptr && entry->sha256) there = {entry->size, *entry->sha256}, known = true;
-  }
-  if (!known) {
-    auto back = remote.read_back(remote.layout().archive(service, name));
-    if (!back) return pass(back.error());
-    there = *back;
-  }
-  if (there.first == read.archive_bytes && there.second == read.digest) return {};
+  const auto there = remote.examine(service, name);
+  if (!there) return pass(there.error());
+  if (there->first == read.archive_bytes && there->second == read.digest) return {};
   return fail(Exit::bad_data, "what {} holds after the upload is not what was sent ({} bytes instead of {}, or another content): it was not made a backup, and nothing was deleted",
-              remote.remote().name, there.first, read.archive_bytes);
+              remote.remote().name, there->first, read.archive_bytes);
 }
 
 }  // namespace

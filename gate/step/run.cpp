@@ -23,7 +23,7 @@ struct Row {
 constexpr Row rows[] = {
     {Verb::stop, stop, true, true},        {Verb::start, start, false, true},    {Verb::sync, sync, true, true},
     {Verb::archive, archive, true, true},  {Verb::sync_extra, sync, true, true}, {Verb::snapshot, nullptr, true, true},
-    {Verb::backup, nullptr, true, true},   {Verb::verify, nullptr, true, true},  {Verb::export_, nullptr, true, true},
+    {Verb::backup, nullptr, true, true},   {Verb::verify, verify_stored, false, true},  {Verb::export_, nullptr, true, true},
     {Verb::status, status, false, false},  {Verb::list, list, false, false},     {Verb::version, version, false, false},
 };
 const Row& row_of(Verb verb) { return rows[static_cast<std::size_t>(verb)]; }
@@ -91,6 +91,8 @@ bool keeps_down(const state::StateDir& state, const policy::Plan& plan) {
 std::string not_built(const policy::Policy& policy, const policy::Plan& plan) {
   const auto still_open = [](std::string_view what) { return fmt::format("this version of backupctl cannot do {}", what); };
   if (row_of(plan.verb).run == nullptr) return still_open(info(plan.verb).word);
+  if (plan.verb == Verb::verify)  // asks neither how the service is read nor who stops it
+    return plan.service->source != policy::SourceKind::tree ? still_open("this kind of source") : plan.snapshot_id ? still_open("--snapshot-id of a tree") : "";
   if (plan.service == nullptr || !row_of(plan.verb).waits) return {};
   if (plan.service->source != policy::SourceKind::tree) return still_open("this kind of source");
   if (plan.service->consistency == policy::Consistency::snapshot) return still_open("consistency = \"snapshot\"");

@@ -19,6 +19,7 @@ Result<Report> stop(Context& context, const policy::Plan& plan);
 Result<Report> start(Context& context, const policy::Plan& plan);
 Result<Report> sync(Context& context, const policy::Plan& plan);
 Result<Report> archive(Context& context, const policy::Plan& plan);
+Result<Report> verify_stored(Context& context, const policy::Plan& plan);
 Result<Report> status(Context& context, const policy::Plan& plan);
 Result<Report> list(Context& context, const policy::Plan& plan);
 Result<Report> version(Context& context, const policy::Plan& plan);

@@ -17,9 +17,12 @@
 namespace backupctl::step {
 namespace {
 
+/// What is done about an archive whose manifest is not good.
+enum class Doubtful { pass_over, is_an_error };
+
 /// The newest archive (of the wished date) on one remote that has a good manifest.
 Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& files, const std::string& service, const std::optional<CivilDate>& date,
-                                            const std::string& keys) {
+                                            const std::string& keys, Doubtful doubtful) {
   auto entries = files.list(files.layout().archives(service));
   if (!entries) return pass(entries.error());
   std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name > b.name; });
@@ -38,8 +41,13 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
     if (!manifest && manifest.error().exit != Exit::bad_data) return pass(manifest.error());
     if (manifest && manifest->number[2] == 1 && manifest->number[0] == entry.size)
       return std::optional(StoredArchive{&files.remote(), entry.name, name->date, *manifest});
-    context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name,
-                                    manifest ? "its size is not what its manifest says" : manifest.error().sentence), true);
+    const std::string why = !manifest ? manifest.error().sentence
+                            : manifest->number[2] != 1 ? "its manifest does not call it complete"
+                                                       : fmt::format("it has {} bytes, and its signed manifest says {}", entry.size, manifest->number[0]);
+    if (doubtful == Doubtful::is_an_error)
+      return fail(Exit::bad_data, "{} on {} does not verify: {}; a restore passes it over and takes an older one; find out who wrote there, and make it anew "
+                  "on the host: backupctl --archive {} --replace", entry.name, files.remote().name, why, service);
+    context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name, why), true);
   }
   return std::optional<StoredArchive>{};
 }
@@ -75,7 +83,7 @@ Result<StoredArchive> find_archive(Context& context, const policy::Service& serv
   for (const std::string& name : service.remotes) {
     auto files = RemoteFiles::open(context, context.policy.remotes.at(name));
     if (!files) return pass(files.error());
-    auto found = find_on(context, *files, service.name, date, keys);
+    auto found = find_on(context, *files, service.name, date, keys, Doubtful::pass_over);
     if (!found) return pass(found.error());
     if (found->has_value() && (!best || (*found)->date > best->date)) best = std::move(**found);
     if (auto closed = files->close(); !closed) return pass(closed.error());
@@ -89,6 +97,15 @@ Result<StoredArchive> find_archive(Context& context, const policy::Service& serv
     context.output.note(fmt::format("this host committed an archive of {}, but the newest on the remotes is of {}: somebody removed or hid backups",
                                     format_date(*history->newest_committed), format_date(best->date)), true);
   return std::move(*best);
+}
+
+Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const policy::Service& service, const std::string& keys) {
+  auto found = find_on(context, files, service.name, {}, keys, Doubtful::is_an_error);
+  if (!found) return pass(found.error());
+  if (!*found)
+    return fail(Exit::bad_data, "there is no archive of {} with a manifest on {}, so nothing could be restored from there; make one: backupctl --archive {}",
+                service.name, files.remote().name, service.name);
+  return std::move(**found);
 }
 
 Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored) {

@@ -7,6 +7,7 @@
 #include "common/record.h"
 #include "common/unique_fd.h"
 #include "gate/step/context.h"
+#include "gate/step/remote_files.h"
 
 namespace backupctl::step {
 
@@ -22,6 +23,10 @@ struct StoredArchive {
 /// `date` if one is given. A newest one that is older than what this host remembers to have committed is warned about (X6).
 /// @param keys  trusted public keys, PEM. Error: Exit::bad_data, there is none; a remote's own.
 Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys);
+
+/// The newest archive on one remote. One whose manifest is not good is an Error and not passed over; those without a manifest are.
+/// Error: Exit::bad_data, saying what is wrong; there is none; the remote's own.
+Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const policy::Service& service, const std::string& keys);
 
 /// Fetches it into a file without a name, which no transfer can write any more: what is verified is what is extracted (D6).
 /// Error: Exit::io_error, no room.
