@@ -22,6 +22,7 @@ constexpr Command commands[] = {
     {"--restore", "NAME --archive DATE|latest --to DIR", "verify a backup and write it into an empty directory", true, restore},
     {"--recover", "", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
     {"--guardian", "NAME", "watch a stopped service until it runs again; the gate starts it by itself", true, guardian},
+    {"--check", "[NAME…] [--json] [--warn-age 8d] [--crit-age 15d] …", "tell a monitoring system whether backups are as they should be (0, 1, 2, 3)", false, check},
     {"--check-policy", "[FILE]", "check the policy, and what it names on this host", false, check_policy},
     {"--explain", "'REQUEST' [--client NAME]", "say how a request would be decided, and by which rule", false, explain},
     {"--preview-retention", "[--service NAME] --keep-weekly N --keep-monthly M …", "say which of the names on standard input would go", false, preview_retention},

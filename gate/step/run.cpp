@@ -7,6 +7,7 @@
 #include "gate/lease/store.h"
 #include "gate/service/controller.h"
 #include "gate/state/lock.h"
+#include "gate/step/remember.h"
 #include "gate/step/service_start.h"
 #include "gate/step/step.h"
 
@@ -132,6 +133,7 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
   monitor::Session session(output, plan.timeout, options.over_gate);
   Context context{policy, policy_path, state, session, output, options.caller, options.over_gate, options.replace};
   const Result<Report> report = run_row(context, plan, row);
+  remember_run(context, plan, report ? report->exit : report.error().exit);
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
   const auto head = record(end_entry(plan, options, report, seconds));
   if (!head) output.note(head.error().sentence, true);
