@@ -56,8 +56,8 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
 }
 
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
-                        const state::Spool& spool, const std::string& keys) {
-  const bool gzip = service.format == policy::ArchiveFormat::tar_gz;
+                        const state::Spool& spool, const std::string& keys, bool adopted) {
+  const bool gzip = adopted ? name.ends_with(".tar.gz") : service.format == policy::ArchiveFormat::tar_gz;
   manifest::Manifest manifest;
   manifest.service = service.name;
   manifest.host = host_name();
@@ -74,7 +74,8 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
   manifest.files_count = read.files;
   manifest.files_sha256 = read.files_digest;
   manifest.complete = read.faults == 0;
-  manifest.consistency = word(service.consistency);
+  manifest.adopted = adopted;
+  manifest.consistency = adopted ? "unknown" : word(service.consistency);
   manifest.tool_name = "backupctl";
   manifest.tool_version = version_text;
   manifest.policy_sha256 = from_hex(context.policy.digest);

@@ -52,13 +52,12 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
   return std::optional<StoredArchive>{};
 }
 
-/// Runs the extractor over the archive. @param target  -1: verify only
-Result<Record> run_extractor(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to) {
+/// Runs the extractor over the archive. @param args  what it must be; @param target  -1: verify only
+Result<Record> run_extractor(Context& context, const std::string& name, std::vector<std::string> args, int archive, int target, const std::string& to) {
   if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the fetched archive");
   auto worker = Worker::hire(context, sandbox::RoleName::extractor);
   if (!worker) return pass(worker.error());
-  std::vector<std::string> args = {"--format", stored.name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz", "--members", std::to_string(stored.manifest.number[3]),
-                                   "--content-bytes", std::to_string(stored.manifest.number[4])};
+  args.insert(args.end(), {"--format", name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz"});
   if (target < 0) args.emplace_back("--verify-only");
   if (target >= 0)
     if (auto shown = worker->show_tree(target, to, sandbox::target_dir, true); !shown) return pass(shown.error());
@@ -76,7 +75,17 @@ Result<Record> run_extractor(Context& context, const StoredArchive& stored, int 
   return *ending.result;
 }
 
+/// What the manifest says.
+std::vector<std::string> announced(const StoredArchive& stored) {
+  return {"--members", std::to_string(stored.manifest.number[3]), "--content-bytes", std::to_string(stored.manifest.number[4])};
+}
+
 }  // namespace
+
+Result<Record> test(Context& context, const std::string& name, int archive) {
+  context.output.step(fmt::format("testing every byte and member of {}", name));
+  return run_extractor(context, name, {"--root", "data"}, archive, -1, "");
+}
 
 Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys) {
   std::optional<StoredArchive> best;
@@ -126,7 +135,7 @@ Result<UniqueFd> fetch(Context& context, const policy::Service& service, const S
 
 Result<> verify(Context& context, const StoredArchive& stored, int archive) {
   context.output.step("verifying every byte and member");
-  const auto read = run_extractor(context, stored, archive, -1, "");
+  const auto read = run_extractor(context, stored.name, announced(stored), archive, -1, "");
   if (!read) return pass(read.error());
   if (read->number[0] == stored.manifest.number[0] && read->digest == stored.manifest.digest) return {};
   return fail(Exit::bad_data, "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another date or remote", stored.name,
@@ -135,7 +144,7 @@ Result<> verify(Context& context, const StoredArchive& stored, int archive) {
 
 Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to) {
   context.output.step(fmt::format("writing to {}", to));
-  auto done = run_extractor(context, stored, archive, target, to);
+  auto done = run_extractor(context, stored.name, announced(stored), archive, target, to);
   if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, to);
   if (done->digest != stored.manifest.digest) return fail(Exit::bad_data, "the archive changed between verifying and writing; do not use what is in {}", to);
   return done;

@@ -36,6 +36,11 @@ Result<UniqueFd> fetch(Context& context, const policy::Service& service, const S
 /// Error: Exit::bad_data.
 Result<> verify(Context& context, const StoredArchive& stored, int archive);
 
+/// Reads every byte and member of an archive that has no manifest, as a restore would, and that it is one which can be put in
+/// place: all its members lie in `data/`. @param name  its format's ending
+/// @return as extract() does. Error: Exit::bad_data.
+Result<Record> test(Context& context, const std::string& name, int archive);
+
 /// Extracts a verified archive into the open empty directory `target`, members named as in the archive (`data/…`), with
 /// everything it knows (D7). What could not be set is told line by line.
 /// @param to  how errors call the directory. @return the extractor's result: number[0] bytes of the archive, [1] members,
