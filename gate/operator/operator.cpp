@@ -20,6 +20,7 @@ struct Command {
 };
 constexpr Command commands[] = {
     {"--restore", "NAME --archive DATE|latest --to DIR", "verify a backup and write it into an empty directory", true, restore},
+    {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true, drill},
     {"--adopt", "NAME [--remote REMOTE]", "take over archives that an earlier script left on the remotes without a manifest", true, adopt},
     {"--recover", "", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
     {"--guardian", "NAME", "watch a stopped service until it runs again; the gate starts it by itself", true, guardian},

@@ -17,6 +17,7 @@ using Args = std::vector<std::string>;
 Exit adopt(const std::string& policy_path, const Args& args);
 Exit check(const std::string& policy_path, const Args& args);
 Exit check_policy(const std::string& policy_path, const Args& args);
+Exit drill(const std::string& policy_path, const Args& args);
 Exit explain(const std::string& policy_path, const Args& args);
 Exit preview_retention(const std::string& policy_path, const Args& args);
 Exit verify_journal(const std::string& policy_path, const Args& args);
