@@ -43,13 +43,17 @@ namespace backupctl::manifest {
 /// | source_bytes      | number           | bytes of content before compression                                         |
 /// | files_count       | number           | lines of "files"                                                            |
 /// | files_sha256      | string           | SHA-256 of the reader's files.jsonl: each object followed by "\n", no comma |
-/// | status            | string           | "complete"; a run that is not complete (D2) says "incomplete"               |
-/// | consistency       | string           | cold, snapshot, hot                                                         |
+/// | status            | string           | "complete"; a run that is not complete (D2) says "incomplete"; "adopted":   |
+/// |                   |                  | made by an earlier script, tested and hashed where it lay (--adopt)         |
+/// | consistency       | string           | cold, snapshot, hot; of an adopted archive unknown                          |
 /// | downtime_seconds  | number or null   | how long the service stood still (S3); null: it was not stopped, or unknown |
 /// | probes            | object           | probe name → its output, a string                                           |
 /// | tool              | object           | name, version: what wrote the backup                                        |
 /// | policy_sha256     | string           | SHA-256 of the policy file in force                                         |
 /// | journal_head      | string           | the journal's hash chain when the manifest was written (X9)                 |
+///
+/// Of an adopted archive, `host`, `created` and `tool` are those of the adoption, `date` is its name's, and its list of files is empty
+/// (`files_count` 0): nobody wrote one when it was made.
 ///
 /// Checking by hand, with nothing but sed, base64 and openssl (3.0 or later), given the host's public key `host.pub`:
 ///
@@ -83,6 +87,7 @@ struct Manifest {
   std::int64_t files_count = 0;
   Digest files_sha256{};
   bool complete = true;
+  bool adopted = false;  ///< complete as far as anybody can tell now
   std::string consistency;
   std::optional<double> downtime_seconds;
   std::map<std::string, std::string> probes;

@@ -20,8 +20,11 @@ struct Command {
 };
 constexpr Command commands[] = {
     {"--restore", "NAME --archive DATE|latest --to DIR", "verify a backup and write it into an empty directory", true, restore},
+    {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true, drill},
+    {"--adopt", "NAME [--remote REMOTE]", "take over archives that an earlier script left on the remotes without a manifest", true, adopt},
     {"--recover", "", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
     {"--guardian", "NAME", "watch a stopped service until it runs again; the gate starts it by itself", true, guardian},
+    {"--check", "[NAME…] [--json] [--warn-age 8d] [--crit-age 15d] …", "tell a monitoring system whether backups are as they should be (0, 1, 2, 3)", false, check},
     {"--check-policy", "[FILE]", "check the policy, and what it names on this host", false, check_policy},
     {"--explain", "'REQUEST' [--client NAME]", "say how a request would be decided, and by which rule", false, explain},
     {"--preview-retention", "[--service NAME] --keep-weekly N --keep-monthly M …", "say which of the names on standard input would go", false, preview_retention},
@@ -32,7 +35,7 @@ Exit help() {
   std::string text =
       "backupctl, the host's backup gate. As root, on the host:\n\n"
       "  backupctl [--policy FILE] VERB [NAME] [OPTION…]      the verbs a client has, see backupctl(8):\n"
-      "      --stop --sync --archive [--replace] --start --sync-extra --status --list --version\n";
+      "      --stop --sync --archive [--replace] --start --sync-extra --verify --status --list --version\n";
   for (const Command& command : commands) text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);
   text += "\nClients come in through sshd and sudo: backupctl --ssh-gate [--client NAME]\n";
   static_cast<void>(write_all(1, text));

@@ -14,7 +14,10 @@ int main(const std::vector<std::string>& args);
 using Args = std::vector<std::string>;
 
 /// The host-only commands, one file each. @param args  what follows the command's own word.
+Exit adopt(const std::string& policy_path, const Args& args);
+Exit check(const std::string& policy_path, const Args& args);
 Exit check_policy(const std::string& policy_path, const Args& args);
+Exit drill(const std::string& policy_path, const Args& args);
 Exit explain(const std::string& policy_path, const Args& args);
 Exit preview_retention(const std::string& policy_path, const Args& args);
 Exit verify_journal(const std::string& policy_path, const Args& args);

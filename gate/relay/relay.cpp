@@ -3,13 +3,14 @@
 namespace backupctl::relay {
 namespace {
 
-constexpr std::array<Mode, 6> modes = {{
+constexpr std::array<Mode, 7> modes = {{
     {"progress", 0, progress},
     {"dry-run", 0, dry_run},
     {"listing", 1, listing},
     {"hash", 0, hash},
     {"manifest", 2, verify_manifest},
     {"checksum", 0, checksum},
+    {"compare", 0, compare_lists},
 }};
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace backupctl::relay {
 struct Channels {
   int in;      ///< hostile input, read to its end
   int report;  ///< gets Records
-  int extra;   ///< mode "manifest": the trusted public keys; otherwise unused
+  int extra;   ///< mode "manifest": the trusted public keys; "compare": the second list; otherwise unused
 };
 
 /// A mode sends its progress, note and entry Records to `report` as it reads, and returns its last one (Kind::result, to be
@@ -27,7 +27,7 @@ struct Mode {
   std::size_t arguments;  ///< how many follow it
   ModeFunction run;
 };
-/// All modes: progress, dry-run, listing, hash, manifest, checksum.
+/// All modes: progress, dry-run, listing, hash, manifest, checksum, compare.
 std::span<const Mode> mode_table();
 
 /// Runs the mode that args[0] names and reports how it ended.
@@ -41,5 +41,6 @@ Result<Record> listing(const Channels& channels, std::span<const std::string> ar
 Result<Record> hash(const Channels& channels, std::span<const std::string> args);
 Result<Record> verify_manifest(const Channels& channels, std::span<const std::string> args);
 Result<Record> checksum(const Channels& channels, std::span<const std::string> args);
+Result<Record> compare_lists(const Channels& channels, std::span<const std::string> args);
 
 }  // namespace backupctl::relay

@@ -58,8 +58,9 @@ bool date(Manifest& m, const Value& value) { return text<&Manifest::date>(m, val
 
 bool status(Manifest& m, const Value& value) {
   const auto* got = std::get_if<std::string_view>(&value);
-  if (got == nullptr || (*got != "complete" && *got != "incomplete")) return false;
-  m.complete = *got == "complete";
+  if (got == nullptr || (*got != "complete" && *got != "incomplete" && *got != "adopted")) return false;
+  m.complete = *got != "incomplete";
+  m.adopted = *got == "adopted";
   return true;
 }
 

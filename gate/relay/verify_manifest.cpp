@@ -104,6 +104,12 @@ Result<Record> verify_manifest(const Channels& channels, std::span<const std::st
   if (parsed->archive != archive) return verifier.reject("it belongs to the archive " + escape_line(parsed->archive, 256));
   if (auto listed = verifier.files(*parsed); !listed) return pass(listed.error());
 
+  Record list;
+  list.kind = Record::Kind::entry;
+  list.set_text("files.jsonl");
+  list.number[1] = parsed->files_count;
+  list.digest = parsed->files_sha256;
+  send_record(channels.report, list);
   Record record;
   record.set_text(parsed->archive);
   record.digest = parsed->sha256;
@@ -113,6 +119,7 @@ Result<Record> verify_manifest(const Channels& channels, std::span<const std::st
   record.number[3] = parsed->members;
   record.number[4] = parsed->source_bytes;
   record.number[5] = parsed->downtime_seconds ? std::llround(*parsed->downtime_seconds * 1000) : -1;
+  record.number[6] = parsed->adopted ? 1 : 0;
   return record;
 }
 

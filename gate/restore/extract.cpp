@@ -18,6 +18,10 @@ tl::unexpected<Error> suspicious(std::string_view what, std::string_view name) {
   return fail(Exit::bad_data, "the archive is suspicious: {}, {}; nothing of it is to be used", what, name);
 }
 
+bool is_beneath(std::string_view path, std::string_view root) {
+  return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+}
+
 /// Makes names safe, in place.
 Result<> check_names(Member& member) {
   auto path = safe_path(member.path);
@@ -46,6 +50,8 @@ Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& 
     if (++totals.members > options.members && options.members != 0)
       return fail(Exit::bad_data, "the archive has more members than its manifest says; choose another backup");
     if (auto safe = check_names(member); !safe) return pass(safe.error());
+    if (!options.root.empty() && !is_beneath(member.path, options.root))
+      return fail(Exit::bad_data, "it has members outside of {}/, {} for one, so that a restore could not put it in place", options.root, member.path.substr(0, 200));
     if (!warning.empty()) reporter.not_read(NotRead::unreadable, member.path, "a part of its header is lost: " + warning);
     if (placer != nullptr) {
       if (auto done = placer->begin(member); !done) return pass(done.error());

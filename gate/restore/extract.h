@@ -15,6 +15,7 @@ struct ExtractOptions {
   std::string format;               ///< "tar.gz" or "tar.zst"
   std::uint64_t members = 0;        ///< exactly
   std::uint64_t content_bytes = 0;  ///< at most: a bomb ends here (X5)
+  std::string root = {};            ///< every member lies in this directory, or is it; empty: wherever
 };
 
 struct ExtractTotals {

@@ -30,6 +30,8 @@ Result<Args> parse(std::span<const std::string> words) {
       args.verify_only = true;
     else if (words[i] == "--format" && value)
       args.options.format = words[++i];
+    else if (words[i] == "--root" && value)
+      args.options.root = words[++i];
     else if (words[i] == "--members" && value)
       good = number(words[++i], args.options.members);
     else if (words[i] == "--content-bytes" && value)

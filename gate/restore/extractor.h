@@ -9,7 +9,7 @@
 namespace backupctl::archive {
 
 /// The extractor's work once it is confined (sandbox::Work): the archive on standard input, a file, to /target.
-/// `--format tar.gz|tar.zst [--members N] [--content-bytes N] [--verify-only]`, the numbers from the signed manifest.
+/// `--format tar.gz|tar.zst [--members N] [--content-bytes N] [--root NAME] [--verify-only]`, the numbers from the signed manifest.
 /// Before the sandbox: prepare_names() (gate/source/reader.h). Records:
 ///   progress  number[0] content bytes, [1] of how many (0: unknown)
 ///   not_read  what could not be restored: number[0] 1 an owner, attribute, list or time; 4 a device or socket

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 
 #include "common/io.h"
@@ -34,8 +35,8 @@ void sweep(const StateDir& state) {
 
 Result<Spool> Spool::make(const StateDir& state) {
   sweep(state);
-  const std::string path = state.at(fmt::format("spool/{}-{}", ::time(nullptr), ::getpid()));
-  if (::mkdir(path.c_str(), 0700) != 0) return fail_errno(Exit::io_error, errno, "cannot make {}", path);
+  std::string path = state.at(fmt::format("spool/{}-{}-XXXXXX", ::time(nullptr), ::getpid()));   // a run may have several
+  if (::mkdtemp(path.data()) == nullptr) return fail_errno(Exit::io_error, errno, "cannot make {}", path);
   UniqueFd fd = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
   // Another run's sweep may come between making and locking: it waits here, and a folder it removed shows.
   struct stat st{};

@@ -30,24 +30,13 @@ std::string_view word(policy::Consistency consistency) {
   return "";
 }
 
-/// D1: what lies on the remote is, byte for byte, what was made here. Its own hash where it has one that is good enough, else
-/// the file is read back.
+/// D1: what lies on the remote is, byte for byte, what was made here.
 Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read) {
-  std::pair<std::int64_t, Digest> there{-1, {}};
-  bool known = false;
-  if (remote.can().sha256) {
-    auto entries = remote.list(remote.layout().archives(service));
-    if (!entries) return pass(entries.error());
-    if (const Entry* entry = find(*entries, name); entry != nullptr && entry->sha256) there = {entry->size, *entry->sha256}, known = true;
-  }
-  if (!known) {
-    auto back = remote.read_back(remote.layout().archive(service, name));
-    if (!back) return pass(back.error());
-    there = *back;
-  }
-  if (there.first == read.archive_bytes && there.second == read.digest) return {};
+  const auto there = remote.examine(service, name);
+  if (!there) return pass(there.error());
+  if (there->first == read.archive_bytes && there->second == read.digest) return {};
   return fail(Exit::bad_data, "what {} holds after the upload is not what was sent ({} bytes instead of {}, or another content): it was not made a backup, and nothing was deleted",
-              remote.remote().name, there.first, read.archive_bytes);
+              remote.remote().name, there->first, read.archive_bytes);
 }
 
 }  // namespace
@@ -67,8 +56,8 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
 }
 
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
-                        const state::Spool& spool, const std::string& keys) {
-  const bool gzip = service.format == policy::ArchiveFormat::tar_gz;
+                        const state::Spool& spool, const std::string& keys, bool adopted) {
+  const bool gzip = adopted ? name.ends_with(".tar.gz") : service.format == policy::ArchiveFormat::tar_gz;
   manifest::Manifest manifest;
   manifest.service = service.name;
   manifest.host = host_name();
@@ -85,7 +74,8 @@ Result<> write_manifest(Context& context, const policy::Service& service, CivilD
   manifest.files_count = read.files;
   manifest.files_sha256 = read.files_digest;
   manifest.complete = read.faults == 0;
-  manifest.consistency = word(service.consistency);
+  manifest.adopted = adopted;
+  manifest.consistency = adopted ? "unknown" : word(service.consistency);
   manifest.downtime_seconds = read.downtime;
   manifest.tool_name = "backupctl";
   manifest.tool_version = version_text;

@@ -32,8 +32,9 @@ inline constexpr const char* beside_folder = "beside";
 /// Puts `NAME.sha256` and the signed `NAME.manifest.json` into that folder, and has the manifest read as a restore will read it:
 /// what could not be restored is not sent. @param name  the final name
 /// @param keys  the trusted keys, as config::trusted_keys() gives them
+/// @param adopted  it was there before, and nobody knows what the service did meanwhile
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
-                        const state::Spool& spool, const std::string& keys);
+                        const state::Spool& spool, const std::string& keys, bool adopted = false);
 
 /// The commit protocol (architecture.md, "Committing a backup"; D1): upload under a temporary name, verify on the remote by size
 /// and hash, rename, and only then the manifest: no manifest, no backup. Where the remote cannot rename, the manifest alone

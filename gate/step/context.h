@@ -20,6 +20,7 @@ struct Context {
   std::string caller;         ///< client name, or "operator"
   bool over_gate = true;      ///< false: the operator on the host
   bool replace = false;       ///< the operator's --archive NAME --replace
+  bool gives_way = false;     ///< only reads what lies on remotes (verify, drill): ended by a step that needs a credential it has
 };
 
 }  // namespace backupctl::step

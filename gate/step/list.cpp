@@ -24,12 +24,12 @@ void print_service(Context& context, std::string_view name, std::string_view kin
     context.output.text(fmt::format("{}  {}  {}", name, kind, joined(remotes)));
 }
 
-void print_backup(Context& context, const policy::ArchiveName& name, const Entry& entry, bool verified, const std::string& remote) {
+void print_backup(Context& context, const policy::ArchiveName& name, const Entry& entry, bool verified, bool adopted, const std::string& remote) {
   if (context.output.json())
-    context.output.json_line(fmt::format(R"({{"schema":1,"type":"backup","date":"{}","archive":{},"size":{},"verified":{},"where":{}}})",
-                                         format_date(name.date), json_string(entry.name), entry.size, verified, json_string(remote)));
+    context.output.json_line(fmt::format(R"({{"schema":1,"type":"backup","date":"{}","archive":{},"size":{},"verified":{},"adopted":{},"where":{}}})",
+                                         format_date(name.date), json_string(entry.name), entry.size, verified, adopted, json_string(remote)));
   else
-    context.output.text(fmt::format("{}  {}  {}  {}  {}", format_date(name.date), monitor::human_bytes(entry.size), verified ? "verified" : "unverified", remote, entry.name));
+    context.output.text(fmt::format("{}  {}  {}  {}  {}", format_date(name.date), monitor::human_bytes(entry.size), adopted ? "adopted" : verified ? "verified" : "unverified", remote, entry.name));
 }
 
 /// A service's backups on one remote, oldest first: archives are named so that they sort by date.
@@ -45,13 +45,15 @@ Result<> list_remote(Context& context, const policy::Service& service, const pol
     const auto name = policy::parse_archive_name(entry.name);
     if (entry.directory || !name || name->service != service.name) continue;
     bool verified = false;
+    bool adopted = false;
     if (const std::string manifest = entry.name + std::string(manifest_ending); there.contains(manifest)) {
       const auto checked = files->check_manifest(files->layout().archive(service.name, manifest), service.name, entry.name, keys);
       // A remote that fails, or a session that is over, says nothing about the archive, and nothing more is asked of it (S5).
       if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
       verified = checked && checked->number[2] == 1 && checked->number[0] == entry.size;
+      adopted = verified && checked->number[6] == 1;
     }
-    print_backup(context, *name, entry, verified, remote.name);
+    print_backup(context, *name, entry, verified, adopted, remote.name);
   }
   return files->close();
 }

@@ -53,6 +53,15 @@ Result<std::pair<std::int64_t, Digest>> RemoteFiles::read_back(const std::string
   return std::pair(ran->listened->number[0], ran->listened->digest);
 }
 
+Result<std::pair<std::int64_t, Digest>> RemoteFiles::examine(const std::string& service, const std::string& archive) {
+  if (can_.sha256) {
+    auto entries = list(layout().archives(service));
+    if (!entries) return pass(entries.error());
+    if (const Entry* entry = find(*entries, archive); entry != nullptr && entry->sha256) return std::pair(entry->size, *entry->sha256);
+  }
+  return read_back(layout().archive(service, archive));
+}
+
 Result<> RemoteFiles::fetch(const std::string& file, int out_fd, std::int64_t size) {
   auto ran = run(rclone_.cat(file), {.doing = "fetch a file from", .out_fd = out_fd, .out_size = size, .shows_progress = true});
   return ran ? Result<>{} : pass(ran.error());

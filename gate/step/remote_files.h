@@ -11,6 +11,7 @@
 #include "gate/monitor/job.h"
 #include "gate/remote/capabilities.h"
 #include "gate/remote/rclone.h"
+#include "gate/state/lock.h"
 #include "gate/step/context.h"
 #include "gate/step/worker.h"
 #include "gate/vault/vault.h"
@@ -39,7 +40,8 @@ struct Ran {
 /// needs, each an rclone in the role "transfer" whose words only relays read. Paths are the layout's.
 class RemoteFiles {
  public:
-  /// Copies the credential out. Error: Exit::bad_config, Exit::unavailable (lent to another step for too long), Exit::io_error.
+  /// Copies the credential out. In a context that gives way one reads at a time, and what makes a backup ends it where it waits
+  /// for the credential: to look at last week's backup must not cost tonight's. Error: Exit::bad_config, Exit::unavailable (lent to another step for too long), Exit::io_error.
   static Result<RemoteFiles> open(Context& context, const policy::Remote& remote);
 
   RemoteFiles(RemoteFiles&& other) noexcept;
@@ -62,6 +64,8 @@ class RemoteFiles {
   Result<> put_all(const std::string& from, const std::string& directory, const std::function<void()>& meanwhile);
   /// Reads a file back: its size and digest.
   Result<std::pair<std::int64_t, Digest>> read_back(const std::string& file);
+  /// Size and digest of an archive as the remote holds it (D1): by the remote's own hash where that is good enough, else read back.
+  Result<std::pair<std::int64_t, Digest>> examine(const std::string& service, const std::string& archive);
   /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.
   Result<> fetch(const std::string& file, int out_fd, std::int64_t size);
   /// Checks a manifest against signature, service and archive name. @param keys  trusted public keys, PEM
@@ -102,6 +106,7 @@ class RemoteFiles {
   remote::Rclone rclone_;
   remote::Capabilities can_ = remote::directory_capabilities;
   Worker worker_;
+  std::optional<state::Lock> reading_;  ///< of a context that gives way
   std::optional<vault::Vault> vault_;
   UniqueFd directory_;       ///< of a directory remote
 };

@@ -34,6 +34,11 @@ constexpr HostFile host_files[] = {
     {"/dev/null", false, true},
 };
 
+/// Held by the one request that reads what lies on remotes while it has a loan. One lock for all of them: a remote may wrap
+/// another, whose credential it then has as well.
+constexpr const char* reading_lock = "reading";
+constexpr auto reading_grace = std::chrono::seconds(30);   ///< for carrying a renewed token back
+
 constexpr std::size_t most_messages = 20;
 constexpr std::int64_t most_notes = 200;  ///< of the relay for standard output, which has little to say
 
@@ -76,6 +81,12 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   auto worker = Worker::hire(context, sandbox::RoleName::transfer);
   if (!worker) return pass(worker.error());
   RemoteFiles files(context, remote, std::move(*rclone), std::move(*worker));
+  if (context.gives_way) {
+    auto lock = state::take_any(context.state, {reading_lock}, context.policy.gate.lock_wait, context.session,
+                                "another verification or drill has read from the remotes all the time, so nothing was done; try again later");
+    if (!lock) return pass(lock.error());
+    files.reading_ = std::move(*lock);
+  }
   if (!remote.directory.empty()) {
     auto directory = open_trusted(remote.directory);
     if (!directory) return pass(directory.error());
@@ -90,6 +101,8 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   const auto wait = [&]() -> Result<> {
     if (monitor::Clock::now() > give_up)
       return fail(Exit::unavailable, "another step has used the credential of {} all the time, so nothing was sent; try again later", remote.name);
+    if (!context.gives_way)
+      if (auto ended = state::take_over(context.state, reading_lock, reading_grace, context.session); !ended) return pass(ended.error());
     auto waited = context.session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(200));
     return waited ? Result<>{} : pass(waited.error());
   };
@@ -239,7 +252,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
 
 RemoteFiles::RemoteFiles(RemoteFiles&& other) noexcept
     : context_(other.context_), remote_(other.remote_), rclone_(std::move(other.rclone_)), can_(other.can_), worker_(std::move(other.worker_)),
-      vault_(std::move(other.vault_)), directory_(std::move(other.directory_)) {
+      reading_(std::move(other.reading_)), vault_(std::move(other.vault_)), directory_(std::move(other.directory_)) {
   other.vault_.reset();
 }
 

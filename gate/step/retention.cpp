@@ -1,9 +1,12 @@
 #include "gate/step/retention.h"
 
+#include <time.h>
+
 #include <algorithm>
 
 #include "gate/journal/journal.h"
 #include "gate/state/history.h"
+#include "gate/state/memory.h"
 #include "gate/step/commit.h"
 #include "policy/clock.h"
 #include "policy/retention.h"
@@ -91,7 +94,9 @@ Result<> check_clock(Context& context, const std::string& service, CivilDate tod
               certain ? "" : fmt::format(", or, if it is right, remove {} and every archive of a later date", context.state.at("history/" + service)));
 }
 
-Result<> note_committed(Context& context, const policy::Service& service, CivilDate date) {
+Result<> note_committed(Context& context, const policy::Service& service, CivilDate date, std::int64_t bytes) {
+  const auto kept = state::change_memory(context.state, service.name, [&](state::Memory& memory) { state::remember_archive(memory, {date, ::time(nullptr), bytes}); });
+  if (!kept) context.output.note(kept.error().sentence, true);
   auto history = state::read_history(context.state, service.name);
   if (!history) return pass(history.error());
   if (history->newest_committed && *history->newest_committed >= date) return {};

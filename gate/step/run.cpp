@@ -7,6 +7,7 @@
 #include "gate/lease/store.h"
 #include "gate/service/controller.h"
 #include "gate/state/lock.h"
+#include "gate/step/remember.h"
 #include "gate/step/service_start.h"
 #include "gate/step/snapshot.h"
 #include "gate/step/step.h"
@@ -24,7 +25,7 @@ struct Row {
 constexpr Row rows[] = {
     {Verb::stop, stop, true, true},        {Verb::start, start, false, true},    {Verb::sync, sync, true, true},
     {Verb::archive, archive, true, true},  {Verb::sync_extra, sync, true, true}, {Verb::snapshot, snapshot, true, true},
-    {Verb::backup, backup, true, true},    {Verb::verify, nullptr, true, true},  {Verb::export_, nullptr, true, true},
+    {Verb::backup, backup, true, true},    {Verb::verify, verify_stored, false, true},  {Verb::export_, nullptr, true, true},
     {Verb::status, status, false, false},  {Verb::list, list, false, false},     {Verb::version, version, false, false},
 };
 const Row& row_of(Verb verb) { return rows[static_cast<std::size_t>(verb)]; }
@@ -100,6 +101,8 @@ bool keeps_down(const state::StateDir& state, const policy::Plan& plan) {
 std::string not_built(const policy::Policy& policy, const policy::Plan& plan) {
   const auto still_open = [](std::string_view what) { return fmt::format("this version of backupctl cannot do {}", what); };
   if (row_of(plan.verb).run == nullptr) return still_open(info(plan.verb).word);
+  if (plan.verb == Verb::verify)  // asks neither how the service is read nor who stops it
+    return plan.service->source != policy::SourceKind::tree ? still_open("this kind of source") : plan.snapshot_id ? still_open("--snapshot-id of a tree") : "";
   if (plan.service == nullptr || !row_of(plan.verb).waits) return {};
   if (plan.service->source != policy::SourceKind::tree) return still_open("this kind of source");
   if (!plan.service->sqlite.empty()) return still_open("sqlite = […]");
@@ -138,6 +141,7 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
   monitor::Session session(output, plan.timeout, options.over_gate);
   Context context{policy, policy_path, state, session, output, options.caller, options.over_gate, options.replace};
   const Result<Report> report = run_row(context, plan, row);
+  remember_run(context, plan, report ? report->exit : report.error().exit);
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
   const auto head = record(end_entry(plan, options, report, seconds));
   if (!head) output.note(head.error().sentence, true);

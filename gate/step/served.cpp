@@ -5,11 +5,9 @@
 namespace backupctl::step {
 
 bool Served::take(const Error& error) {
-  if (!fault_) {
-    fault_ = error;
-  } else {
-    context_.output.note(error.sentence, true);
-  }
+  const bool graver = fault_ && fault_->exit != Exit::bad_data && error.exit == Exit::bad_data;
+  if (fault_) context_.output.note(graver ? fault_->sentence : error.sentence, true);
+  if (!fault_ || graver) fault_ = error;
   return context_.session.over();
 }
 

@@ -14,7 +14,8 @@ class Served {
   explicit Served(Context& context) : context_(context) {}
 
   void add(const std::string& remote) { names_.push_back(remote); }
-  /// Takes what went wrong with one remote; the first is the step's own error, later ones are told as warnings.
+  /// Takes what went wrong with one remote; the first is the step's own error, later ones are told as warnings. What did not
+  /// verify weighs more than a remote that is down: trying again is no answer to it.
   /// @return whether the step must end with it, the session being over: then it is no fault of the remote
   bool take(const Error& error);
   [[nodiscard]] bool fault() const { return fault_.has_value(); }

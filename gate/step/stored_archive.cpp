@@ -17,9 +17,12 @@
 namespace backupctl::step {
 namespace {
 
+/// What is done about an archive whose manifest is not good.
+enum class Doubtful { pass_over, is_an_error };
+
 /// The newest archive (of the wished date) on one remote that has a good manifest.
 Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& files, const std::string& service, const std::optional<CivilDate>& date,
-                                            const std::string& keys) {
+                                            const std::string& keys, Doubtful doubtful) {
   auto entries = files.list(files.layout().archives(service));
   if (!entries) return pass(entries.error());
   std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name > b.name; });
@@ -38,19 +41,23 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
     if (!manifest && manifest.error().exit != Exit::bad_data) return pass(manifest.error());
     if (manifest && manifest->number[2] == 1 && manifest->number[0] == entry.size)
       return std::optional(StoredArchive{&files.remote(), entry.name, name->date, *manifest});
-    context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name,
-                                    manifest ? "its size is not what its manifest says" : manifest.error().sentence), true);
+    const std::string why = !manifest ? manifest.error().sentence
+                            : manifest->number[2] != 1 ? "its manifest does not call it complete"
+                                                       : fmt::format("it has {} bytes, and its signed manifest says {}", entry.size, manifest->number[0]);
+    if (doubtful == Doubtful::is_an_error)
+      return fail(Exit::bad_data, "{} on {} does not verify: {}; a restore passes it over and takes an older one; find out who wrote there, and make it anew "
+                  "on the host: backupctl --archive {} --replace", entry.name, files.remote().name, why, service);
+    context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name, why), true);
   }
   return std::optional<StoredArchive>{};
 }
 
-/// Runs the extractor over the archive. @param target  -1: verify only
-Result<Record> run_extractor(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to) {
+/// Runs the extractor over the archive. @param args  what it must be; @param target  -1: verify only
+Result<Record> run_extractor(Context& context, const std::string& name, std::vector<std::string> args, int archive, int target, const std::string& to) {
   if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the fetched archive");
   auto worker = Worker::hire(context, sandbox::RoleName::extractor);
   if (!worker) return pass(worker.error());
-  std::vector<std::string> args = {"--format", stored.name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz", "--members", std::to_string(stored.manifest.number[3]),
-                                   "--content-bytes", std::to_string(stored.manifest.number[4])};
+  args.insert(args.end(), {"--format", name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz"});
   if (target < 0) args.emplace_back("--verify-only");
   if (target >= 0)
     if (auto shown = worker->show_tree(target, to, sandbox::target_dir, true); !shown) return pass(shown.error());
@@ -68,14 +75,24 @@ Result<Record> run_extractor(Context& context, const StoredArchive& stored, int 
   return *ending.result;
 }
 
+/// What the manifest says.
+std::vector<std::string> announced(const StoredArchive& stored) {
+  return {"--members", std::to_string(stored.manifest.number[3]), "--content-bytes", std::to_string(stored.manifest.number[4])};
+}
+
 }  // namespace
+
+Result<Record> test(Context& context, const std::string& name, int archive) {
+  context.output.step(fmt::format("testing every byte and member of {}", name));
+  return run_extractor(context, name, {"--root", "data"}, archive, -1, "");
+}
 
 Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys) {
   std::optional<StoredArchive> best;
   for (const std::string& name : service.remotes) {
     auto files = RemoteFiles::open(context, context.policy.remotes.at(name));
     if (!files) return pass(files.error());
-    auto found = find_on(context, *files, service.name, date, keys);
+    auto found = find_on(context, *files, service.name, date, keys, Doubtful::pass_over);
     if (!found) return pass(found.error());
     if (found->has_value() && (!best || (*found)->date > best->date)) best = std::move(**found);
     if (auto closed = files->close(); !closed) return pass(closed.error());
@@ -89,6 +106,15 @@ Result<StoredArchive> find_archive(Context& context, const policy::Service& serv
     context.output.note(fmt::format("this host committed an archive of {}, but the newest on the remotes is of {}: somebody removed or hid backups",
                                     format_date(*history->newest_committed), format_date(best->date)), true);
   return std::move(*best);
+}
+
+Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const policy::Service& service, const std::string& keys) {
+  auto found = find_on(context, files, service.name, {}, keys, Doubtful::is_an_error);
+  if (!found) return pass(found.error());
+  if (!*found)
+    return fail(Exit::bad_data, "there is no archive of {} with a manifest on {}, so nothing could be restored from there; make one: backupctl --archive {}",
+                service.name, files.remote().name, service.name);
+  return std::move(**found);
 }
 
 Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored) {
@@ -109,7 +135,7 @@ Result<UniqueFd> fetch(Context& context, const policy::Service& service, const S
 
 Result<> verify(Context& context, const StoredArchive& stored, int archive) {
   context.output.step("verifying every byte and member");
-  const auto read = run_extractor(context, stored, archive, -1, "");
+  const auto read = run_extractor(context, stored.name, announced(stored), archive, -1, "");
   if (!read) return pass(read.error());
   if (read->number[0] == stored.manifest.number[0] && read->digest == stored.manifest.digest) return {};
   return fail(Exit::bad_data, "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another date or remote", stored.name,
@@ -118,7 +144,7 @@ Result<> verify(Context& context, const StoredArchive& stored, int archive) {
 
 Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to) {
   context.output.step(fmt::format("writing to {}", to));
-  auto done = run_extractor(context, stored, archive, target, to);
+  auto done = run_extractor(context, stored.name, announced(stored), archive, target, to);
   if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, to);
   if (done->digest != stored.manifest.digest) return fail(Exit::bad_data, "the archive changed between verifying and writing; do not use what is in {}", to);
   return done;

@@ -7,6 +7,7 @@
 #include "common/record.h"
 #include "common/unique_fd.h"
 #include "gate/step/context.h"
+#include "gate/step/remote_files.h"
 
 namespace backupctl::step {
 
@@ -23,6 +24,10 @@ struct StoredArchive {
 /// @param keys  trusted public keys, PEM. Error: Exit::bad_data, there is none; a remote's own.
 Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys);
 
+/// The newest archive on one remote. One whose manifest is not good is an Error and not passed over; those without a manifest are.
+/// Error: Exit::bad_data, saying what is wrong; there is none; the remote's own.
+Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const policy::Service& service, const std::string& keys);
+
 /// Fetches it into a file without a name, which no transfer can write any more: what is verified is what is extracted (D6).
 /// Error: Exit::io_error, no room.
 Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored);
@@ -30,6 +35,11 @@ Result<UniqueFd> fetch(Context& context, const policy::Service& service, const S
 /// Reads every byte and member as a restore would, and compares size and digest with the signed manifest (D6, X6).
 /// Error: Exit::bad_data.
 Result<> verify(Context& context, const StoredArchive& stored, int archive);
+
+/// Reads every byte and member of an archive that has no manifest, as a restore would, and that it is one which can be put in
+/// place: all its members lie in `data/`. @param name  its format's ending
+/// @return as extract() does. Error: Exit::bad_data.
+Result<Record> test(Context& context, const std::string& name, int archive);
 
 /// Extracts a verified archive into the open empty directory `target`, members named as in the archive (`data/…`), with
 /// everything it knows (D7). What could not be set is told line by line.

@@ -86,6 +86,12 @@ TEST_CASE("a good manifest") {
   m.complete = false;
   m.files_count = 0;
   m.files_sha256 = sha256("");
+  m.adopted = true;
+  const auto adopted = verify(assembled(signed_value(m), ""));
+  REQUIRE(adopted.done());
+  CHECK(adopted.last().number[2] == 1);
+  CHECK(adopted.last().number[6] == 1);
+  m.adopted = false;
   const auto empty = verify(assembled(signed_value(m), ""));
   REQUIRE(empty.done());
   CHECK(empty.last().number[2] == 0);

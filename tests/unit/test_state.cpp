@@ -6,6 +6,7 @@
 
 #include "gate/state/history.h"
 #include "gate/state/lock.h"
+#include "gate/state/memory.h"
 #include "gate/state/spool.h"
 #include "gate/state/staging.h"
 #include "tests/unit/state_fixture.h"
@@ -123,4 +124,26 @@ TEST_CASE("D4: what retention remembers comes back, and a damaged memory deletes
   CHECK(read->deleted == 3);
   fixture.write("history/n8n", "2026-06-28 2026-06");
   CHECK(!state::read_history(fixture.state(), "n8n").has_value());
+}
+
+TEST_CASE("what --check looks at comes back, whatever else stands in the file") {
+  StateFixture fixture;
+  const auto change = [&](const std::function<void(state::Memory&)>& how) { REQUIRE(state::change_memory(fixture.state(), "n8n", how).has_value()); };
+  CHECK(state::read_memory(fixture.state(), "n8n").last.empty());
+  change([](state::Memory& memory) { memory.last["sync"] = {1790000000, 69}; });
+  change([](state::Memory& memory) { memory.good["archive"] = 1790000001; });
+  for (int day = 1; day <= 20; ++day)
+    change([&](state::Memory& memory) { state::remember_archive(memory, {*parse_date(fmt::format("2026-06-{:02}", day)), day, day * 100}); });
+  change([&](state::Memory& memory) { state::remember_archive(memory, {*parse_date("2026-06-20"), 99, 9900}); });
+  fixture.write("history/n8n.runs", fixture.read("history/n8n.runs") + "later things\nrun x\nrun sync 1 2 3\narchive 2026-02-30 1 1\nhalf a li");
+  const auto memory = state::read_memory(fixture.state(), "n8n");
+  CHECK(memory.last.size() == 1);
+  CHECK(memory.last.at("sync").when == 1790000000);
+  CHECK(memory.last.at("sync").exit == 69);
+  CHECK(memory.good.at("archive") == 1790000001);
+  REQUIRE(memory.archives.size() == state::archives_remembered);
+  CHECK(memory.archives.front().bytes == 1300);
+  CHECK(memory.archives.back().bytes == 9900);
+  fixture.write("history/n8n.runs", std::string(100000, 'x'));
+  CHECK(state::read_memory(fixture.state(), "n8n").last.empty());
 }

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/civil_date.h"
+#include "common/result.h"
+#include "gate/state/state_dir.h"
+
+namespace backupctl::state {
+
+/// What this host remembers of a service's runs, for --check: it must tell of a night that did not happen without asking a remote.
+/// Apart from History, which retention depends on: this is written by those who only look as well, and nothing is deleted by it.
+struct Memory {
+  struct Run {
+    std::int64_t when = 0;   ///< unix seconds of its end
+    int exit = 0;
+  };
+  struct Archive {
+    CivilDate date;
+    std::int64_t when = 0;   ///< unix seconds of its commit
+    std::int64_t bytes = -1; ///< -1 unknown
+  };
+  std::map<std::string, Run> last;           ///< by verb, without dashes: "sync", "archive", "verify", "drill"
+  std::map<std::string, std::int64_t> good;  ///< the same: when it ended well last
+  std::vector<Archive> archives;             ///< committed by this host or adopted; by date, the newest last
+};
+
+/// So many archives are remembered: the newest and what it is compared with.
+inline constexpr std::size_t archives_remembered = 8;
+
+/// An ending that leaves nothing to do: done, or nothing was due.
+bool ended_well(int exit);
+
+/// `history/NAME.runs`: a line for each thing, `run VERB WHEN EXIT`, `good VERB WHEN`, `archive DATE WHEN BYTES`. A line that is not
+/// understood is left out, and so is a file that cannot be read: then it looks as if nothing ever ran, which --check tells of.
+/// @param name  a service's, or an extra target's with ".target" behind it
+Memory read_memory(const StateDir& state, const std::string& name);
+
+/// Changes and writes it durably, one at a time. Error: Exit::io_error.
+Result<> change_memory(const StateDir& state, const std::string& name, const std::function<void(Memory&)>& change);
+
+/// Puts an archive in its place by date; of a date there already it takes the place.
+void remember_archive(Memory& memory, const Memory::Archive& archive);
+
+}  // namespace backupctl::state

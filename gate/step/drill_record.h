@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "common/sha256.h"
+#include "gate/step/context.h"
+
+namespace backupctl::step {
+
+/// What a drill found, as far as it came (drill.h has the file's format).
+struct DrillRecord {
+  std::string service, archive, remote;
+  std::int64_t size = 0;
+  Digest sha256{};
+  std::int64_t files = 0, bytes = 0;
+  bool compared = false;
+  double fetch = 0, verify = 0, extract = 0, compare = 0, all = 0;   ///< seconds
+  std::string fault;   ///< empty: restorable
+};
+
+/// Signs it and writes it durably. @return its path. Error: Exit::io_error, …
+Result<std::string> write_record(Context& context, const DrillRecord& record);
+
+}  // namespace backupctl::step

@@ -1,0 +1,115 @@
+#!/bin/bash
+# --check: what a monitoring system is told, in the Monitoring Plugins' form, from what this host remembers and without a remote.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+
+e2e_install
+write_policy - <<EOF
+$(vaultwarden_policy)
+[service.plain]
+path = "$ROOT/plain"
+remotes = ["onedrive"]
+EOF
+make_data
+mkdir -p "$ROOT/plain"; head -c 300000 /dev/urandom >"$ROOT/plain/file"
+start_webdav
+run_container vaultwarden "$DATA"
+wait_for 10 test -e "$DATA/heartbeat"
+today=$(date +%F)
+MEMORY=$STATE/history/plain.runs
+# Ages that a test can have: everything but what it looks at is as it should be.
+look() { $GATE --check plain --warn-drill 0 "$@"; }
+ago() { echo $(($(date +%s) - $1)); }
+# aged VERB SECONDS: as if its last good run lay so far back.
+aged() {
+  sed -i "s/^good $1 .*/good $1 $(ago "$2")/; s/^run $1 .*/run $1 $(ago "$2") 0/" "$MEMORY"
+  [ "$1" != archive ] || sed -i "s/^archive \([^ ]*\) [0-9]* /archive \1 $(ago "$2") /" "$MEMORY"
+}
+
+check_exit 2 "a host that never backed anything up: CRITICAL" $GATE --check
+check_says "… says so" "plain: no archive was committed as far back as this host remembers"
+check_exit 2 "the extra target as well" $GATE --check www
+check "an archive" gate 'backupctl --archive plain'
+check "a mirror" gate 'backupctl --sync plain'
+check "a mirror of the target" gate 'backupctl --sync-extra www'
+check_exit 1 "no drill yet: WARNING" $GATE --check plain
+check_says "… says what to do" "run backupctl --drill plain"
+check "all is well: OK" look
+check "… the line has the guidelines' form" grep -qE "^BACKUPCTL OK - [^|]*\|'plain_age'=[0-9]+s;691200;1296000;0 'plain_size'=[0-9]+B;;;0$" <(look)
+check "the target: OK" $GATE --check www
+check "it needs no remote, and no slot" env -i $GATE --check www plain --warn-drill 0
+fingerprint "$STATE" >"$ROOT/before"; look >/dev/null; fingerprint "$STATE" >"$ROOT/after"
+check_same "looking leaves no trace" "$ROOT/before" "$ROOT/after"
+as_json() { look --json | python3 -c 'import json, sys; answer = json.load(sys.stdin); assert answer["state"] == "OK" and answer["exit"] == 0 and answer["problems"] == []'; }
+check "as JSON" as_json
+
+cp "$MEMORY" "$ROOT/memory"
+aged archive $((9 * 86400))
+check_exit 1 "an archive of nine days: WARNING" look
+check_says "… says how old" "WARNING: plain: no archive was committed for 9 d"
+check "… unless that is meant" look --warn-age 10d
+check_exit 2 "… or worse than meant" look --warn-age 1d --crit-age 2d
+aged archive $((16 * 86400))
+check_exit 2 "of sixteen: CRITICAL" look
+cp "$ROOT/memory" "$MEMORY"; aged sync $((3 * 86400))
+check_exit 1 "a mirror of three days: WARNING" look
+check_says "… says so" "it was not mirrored for 3 d"
+cp "$ROOT/memory" "$MEMORY"
+mv "$ROOT/plain/file" "$ROOT/aside"; echo small >"$ROOT/plain/file"
+sed -i "s/^archive $today/archive 2026-01-01/" "$MEMORY"
+check "a much smaller archive (asked for by the operator)" $GATE --archive plain --replace
+check_exit 1 "… WARNING" look
+check_says "… says so" "the archive of $today has"
+check "… unless that is meant" look --warn-drop 0
+mv "$ROOT/aside" "$ROOT/plain/file"; check "as it was" $GATE --archive plain --replace
+check "… OK again" look
+
+stop_webdav
+check_exit 69 "a mirror that fails" gate 'backupctl --sync plain'
+check_exit 1 "… WARNING" look
+check_says "… says which" "the last --sync ended 69"
+start_webdav
+check "a mirror that succeeds" gate 'backupctl --sync plain'
+check "… OK" look
+printf X | dd of="$CLOUD/OdroidBackup/plain/archives/plain-$today.tar.gz" bs=1 seek=1000 conv=notrunc status=none
+check_exit 65 "a verification that fails" gate 'backupctl --verify plain'
+check_exit 2 "… CRITICAL" look
+check_says "… says what it means" "what lies on a remote may not be restorable"
+
+# A host from before there was a memory.
+rm "$MEMORY"
+check "a host that knows the date alone: OK" look
+sed -i "s/^[^ ]*/2026-01-01/" $STATE/history/plain
+check_exit 2 "… and its age counts" look
+
+# Leases (S1).
+leases() { $GATE --check vaultwarden --warn-drill 0 --crit-age 0 --warn-age 0; }
+check "stop a service" gate 'backupctl --stop vaultwarden'
+check "a service stopped for its backup is no problem" leases
+cp $STATE/leases/vaultwarden "$ROOT/lease"
+pkill_guardian() { for process in /proc/[0-9]*; do [ "$process/exe" -ef $GATE ] && grep -qza -e --guardian "$process/cmdline" && kill -9 "${process#/proc/}"; done; true; }
+pkill_guardian
+python3 - $STATE/leases/vaultwarden <<'PY'
+import hashlib, re, sys
+text = open(sys.argv[1]).read()
+body = re.sub(r'(?m)^boot.*$', lambda line: line.group().split()[0] + ' 00000000-0000-0000-0000-000000000000', text[:text.rindex('sha256')])
+open(sys.argv[1], 'w').write(body + 'sha256 ' + hashlib.sha256(body.encode()).hexdigest() + '\n')
+PY
+check_exit 2 "a lease whose time is over: CRITICAL" leases
+check_says "… says what to do" "run backupctl --start vaultwarden"
+echo rubbish >$STATE/leases/vaultwarden
+check_exit 2 "a damaged lease: CRITICAL" leases
+cp "$ROOT/lease" $STATE/leases/vaultwarden
+check "start it" gate 'backupctl --start vaultwarden'
+check "… OK" leases
+
+# What is no answer.
+unprivileged() { setpriv --reuid=backup_ops --regid=backup_ops --clear-groups $GATE --check; }
+check_exit 3 "not root: UNKNOWN" unprivileged
+check_says "… in the form of a plugin" "BACKUPCTL UNKNOWN - --check must be run as root"
+check_exit 3 "a name that does not exist: UNKNOWN" $GATE --check nothing
+check_exit 3 "an age that is none: UNKNOWN" $GATE --check --warn-age soon
+echo 'schema = 9' >"$POLICY"
+check_exit 2 "a policy that is not valid: CRITICAL, no backup runs" $GATE --check
+check_exit 77 "over the gate it is refused" bash -c "SSH_ORIGINAL_COMMAND='backupctl --check' $GATE --ssh-gate"
+e2e_end
