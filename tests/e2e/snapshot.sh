@@ -187,6 +187,7 @@ check "… ships it" grep -qx four "$CLOUD/OdroidBackup/ext4/data/work/file"
 check "… by stopping the service" test "$(started ext4)" != "$before"
 # S6
 sed -i 's/^min_up = .*/min_up = "10m"/' $POLICY
+sleep 2     # older than snapshot_max_age
 for request in --snapshot --backup --stop --sync; do
   check_exit 77 "$request of a service just started" gate "backupctl $request ext4"
   check_says "… refused" "refused [too-often]"
