@@ -19,7 +19,9 @@ struct Command {
   Exit (*run)(const std::string& policy_path, const Args& args);
 };
 constexpr Command commands[] = {
-    {"--restore", "NAME --archive DATE|latest --to DIR", "verify a backup and write it into an empty directory", true, restore},
+    {"--restore", "NAME [--archive DATE|latest] [--only PATH…] [--to DIR] [--yes]", "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
+    {"--restore-commit", "NAME", "give up the old files that a restore in place has kept", true, restore_commit},
+    {"--restore-rollback", "NAME", "put the old files back in place", true, restore_rollback},
     {"--recover", "", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
     {"--guardian", "NAME", "watch a stopped service until it runs again; the gate starts it by itself", true, guardian},
     {"--check-policy", "[FILE]", "check the policy, and what it names on this host", false, check_policy},

@@ -4,7 +4,7 @@
 #include "gate/lease/guardian.h"
 #include "gate/lease/store.h"
 #include "gate/step/runner.h"
-#include "gate/step/step.h"
+#include "gate/step/stop.h"
 
 namespace backupctl::step {
 namespace {
@@ -43,26 +43,24 @@ Result<lease::Lease> lease_for(Context& context, const policy::Service& service,
 
 }  // namespace
 
-Result<Report> stop(Context& context, const policy::Plan& plan) {
-  const policy::Service& service = *plan.service;
-  const auto found = context.policy.controllers.find(service.controller);
-  if (found == context.policy.controllers.end() || service.consistency == policy::Consistency::hot)
-    return Report{"is backed up while it runs, so nothing was stopped", {}};
-  const policy::Controller& controller = found->second;
+Result<Report> stop_under_lease(Context& context, const policy::Service& service, const policy::Controller& controller,
+                                const service::Names& due) {
   const service::Runner run = controller_runner(context.session);
-
   auto leased = lease::read(context.state.fd(), service.name);
   if (!leased) return pass(leased.error());
   auto state = service::query(controller, service.name, run, leased->has_value() ? std::optional(false) : std::nullopt);
   if (!state) return pass(state.error());
   if (!state->other.empty())
     return fail(Exit::unavailable, "{} neither runs nor is stopped, so nothing was stopped; bring it to rest or start it by hand", state->other.front());
-  if (state->running.empty() && !state->missing.empty() && !leased->has_value())
+  if (state->running.empty() && due.empty() && !state->missing.empty() && !leased->has_value())
     return fail(Exit::unavailable, "{} does not exist, so nothing was stopped; create it or mend controller.{} in the policy",
                 state->missing.front(), controller.name);
-  if (state->running.empty()) return Report{"does not run, so nothing was stopped", {}};
+  if (state->running.empty() && due.empty()) return Report{"does not run, so nothing was stopped", {}};
 
-  auto lease = lease_for(context, service, controller, state->running);
+  service::Names units = due;
+  for (const std::string& unit : state->running)
+    if (std::find(units.begin(), units.end(), unit) == units.end()) units.push_back(unit);
+  auto lease = lease_for(context, service, controller, units);
   if (!lease) return pass(lease.error());
   if (auto written = lease::write(context.state.fd(), *lease); !written) return pass(written.error());
   if (auto guarded = lease::ensure_guardian(context.state, run, context.policy_path, service.name); !guarded) {
@@ -76,6 +74,14 @@ Result<Report> stop(Context& context, const policy::Plan& plan) {
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
   return Report{fmt::format("stopped {} unit{}", state->running.size(), state->running.size() == 1 ? "" : "s"),
                 {monitor::seconds_field("stopping", seconds)}};
+}
+
+Result<Report> stop(Context& context, const policy::Plan& plan) {
+  const policy::Service& service = *plan.service;
+  const auto found = context.policy.controllers.find(service.controller);
+  if (found == context.policy.controllers.end() || service.consistency == policy::Consistency::hot)
+    return Report{"is backed up while it runs, so nothing was stopped", {}};
+  return stop_under_lease(context, service, found->second);
 }
 
 }  // namespace backupctl::step

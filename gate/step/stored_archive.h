@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/civil_date.h"
 #include "common/record.h"
@@ -28,13 +29,15 @@ Result<StoredArchive> find_archive(Context& context, const policy::Service& serv
 Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored);
 
 /// Reads every byte and member as a restore would, and compares size and digest with the signed manifest (D6, X6).
-/// Error: Exit::bad_data.
-Result<> verify(Context& context, const StoredArchive& stored, int archive);
+/// @param only  paths relative to the tree that it has to hold. Error: Exit::bad_data.
+Result<> verify(Context& context, const StoredArchive& stored, int archive, const std::vector<std::string>& only = {});
 
 /// Extracts a verified archive into the open empty directory `target`, members named as in the archive (`data/…`), with
 /// everything it knows (D7). What could not be set is told line by line.
-/// @param to  how errors call the directory. @return the extractor's result: number[0] bytes of the archive, [1] members,
-/// [2] bytes of content, [3] owners, attributes and times that could not be set; digest of the archive.
-Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to);
+/// @param to  how errors call the directory. @param only  nothing but these, and the directories above them.
+/// @return the extractor's result: number[0] bytes of the archive, [1] members, [2] bytes of content,
+/// [3] owners, attributes and times that could not be set; digest of the archive.
+Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to,
+                       const std::vector<std::string>& only = {});
 
 }  // namespace backupctl::step
