@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "policy/in_tree_staging.h"
+
 namespace backupctl::policy {
 namespace {
 
@@ -18,6 +20,7 @@ constexpr std::uint32_t most_kept = 999'999;
 void read_tree(Table& table, Service& service) {
   service.path = table.text("path", form::absolute_path).value_or("");
   service.exclude = table.texts("exclude", form::any, 0);
+  service.exclude.push_back(fmt::format("/{}/**", in_tree_staging));
   service.sqlite = table.texts("sqlite", form::relative_path, 0);
   service.format = table.word("format", formats).value_or(ArchiveFormat::tar_gz);
   service.snapshot_max_age = table.duration("snapshot_max_age", Seconds{0}).value_or(std::chrono::hours{12});

@@ -9,6 +9,7 @@
 #include "gate/journal/journal.h"
 #include "gate/lease/guardian.h"
 #include "gate/lease/store.h"
+#include "gate/state/exchange_record.h"
 #include "gate/state/lock.h"
 #include "gate/step/runner.h"
 #include "gate/step/service_start.h"
@@ -75,6 +76,17 @@ Result<> watch(const state::StateDir& state, monitor::Session& session, const st
   }
 }
 
+/// D6: a restore that was broken off is undone also where no lease starts the service: others may start it.
+Result<> settle_restores(const state::StateDir& state) {
+  Result<> first;
+  for (const std::string& service : state::list_exchanges(state)) {
+    const auto lock = state::Lock::try_take(state, "service-" + service);
+    if (!lock || !lock->has_value()) continue;  // who holds it sees to it
+    if (auto whole = step::settle_restore(state, service); !whole && first) first = pass(whole.error());
+  }
+  return first;
+}
+
 }  // namespace
 
 Result<> guard(const state::StateDir& state, const std::string& service) {
@@ -105,6 +117,7 @@ Result<int> recover(const state::StateDir& state, const std::string& policy_path
   monitor::Output output(false, "recover", out.get());
   int started = 0;
   std::optional<Error> first;
+  if (auto whole = settle_restores(state); !whole) first = whole.error();
   for (const std::string& service : *services) {
     const auto lease = lease::read(state.fd(), service);
     Result<> done;

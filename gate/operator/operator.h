@@ -24,6 +24,8 @@ Exit verify_journal(const std::string& policy_path, const Args& args);
 Exit guardian(const std::string& policy_path, const Args& args);
 Exit recover(const std::string& policy_path, const Args& args);
 Exit restore(const std::string& policy_path, const Args& args);
+Exit restore_commit(const std::string& policy_path, const Args& args);
+Exit restore_rollback(const std::string& policy_path, const Args& args);
 /// A verb of the command language, in its own grammar, plus --replace behind --archive NAME.
 Exit run_verb(const std::string& policy_path, const Args& args);
 

@@ -1,69 +1,92 @@
-#include <time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "common/civil_date.h"
+#include "common/escape.h"
 #include "common/io.h"
 #include "gate/config/policy_file.h"
-#include "gate/journal/journal.h"
-#include "gate/operator/operator.h"
+#include "gate/operator/recorded.h"
 #include "gate/step/restore.h"
 
 namespace backupctl::operate {
 namespace {
 
+/// A path relative to a tree, as the archive has it: no "..", nothing doubled. A slash at its end is dropped.
+bool make_relative(std::string& path) {
+  while (path.ends_with('/')) path.pop_back();
+  const std::string framed = "/" + path + "/";
+  return !path.empty() && framed.find("//") == std::string::npos && framed.find("/./") == std::string::npos &&
+         framed.find("/../") == std::string::npos;
+}
+
+/// Leaves out what lies beneath another, and what stands there twice.
+void drop_covered(std::vector<std::string>& paths) {
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  const std::vector<std::string> all = paths;
+  std::erase_if(paths, [&](const std::string& path) {
+    return std::any_of(all.begin(), all.end(), [&](const std::string& other) { return path.starts_with(other + "/"); });
+  });
+}
+
 /// The operator's words for what step::restore() does.
-Result<step::RestoreWish> parse(const Args& args) {
+Result<step::RestoreWish> parse(const Args& args, bool& yes) {
   step::RestoreWish wish;
-  std::string archive;
+  std::string archive = "latest";
   CLI::App app("backupctl --restore");
   app.add_option("NAME", wish.service)->required();
-  app.add_option("--archive", archive)->required();
-  app.add_option("--to", wish.to)->required();
+  app.add_option("--archive", archive);
+  app.add_option("--only", wish.only);
+  auto* to = app.add_option("--to", wish.to);
+  app.add_flag("--yes", yes);
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
   } catch (const CLI::Error& error) {
-    return fail(Exit::not_a_request, "--restore wants NAME --archive DATE|latest --to DIR ({}); nothing was done", error.what());
+    return fail(Exit::not_a_request, "--restore wants NAME [--archive DATE|latest] [--only PATH…] [--to DIR] [--yes] ({}); nothing was done",
+                error.what());
   }
   if (archive != "latest") wish.date = parse_date(archive);
   if (archive != "latest" && !wish.date)
     return fail(Exit::not_a_request, "--archive wants a date that exists, YYYY-MM-DD, or \"latest\"; nothing was done");
-  if (!wish.to.starts_with('/')) return fail(Exit::not_a_request, "--to wants an absolute path; nothing was done");
+  for (std::string& path : wish.only)
+    if (!make_relative(path)) return fail(Exit::not_a_request, "--only wants a path relative to the tree, without \"..\"; nothing was done");
+  drop_covered(wish.only);
+  if (to->count() > 0 && !wish.to.starts_with('/')) return fail(Exit::not_a_request, "--to wants an absolute path; nothing was done");
   while (wish.to.size() > 1 && wish.to.ends_with('/')) wish.to.pop_back();
   return wish;
+}
+
+/// "yes" typed at a terminal, or nothing: what is piped in answers no question.
+bool is_confirmed(const std::string& question) {
+  if (::isatty(0) == 0 || ::isatty(2) == 0) return false;
+  static_cast<void>(write_all(2, question + "\nType yes to go on: "));
+  char answer[16];
+  const ssize_t size = ::read(0, answer, sizeof answer);
+  return size > 0 && std::string_view(answer, static_cast<std::size_t>(size)) == "yes\n";
+}
+
+std::string question(const step::RestoreWish& wish, const policy::Policy& policy) {
+  const auto service = policy.services.find(wish.service);
+  const std::string path = service == policy.services.end() ? "the tree of " + escape_line(wish.service, 64) : service->second.path;
+  const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
+  return fmt::format("{} would be replaced by the archive of {}, with the service stopped meanwhile, and the old files kept until --restore-commit",
+                     what, wish.date ? format_date(*wish.date) : "the latest date");
 }
 
 }  // namespace
 
 Exit restore(const std::string& policy_path, const Args& args) {
-  const auto wish = parse(args);
+  bool yes = false;
+  const auto wish = parse(args, yes);
   if (!wish) return complain(wish.error());
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
-  const auto state = state::StateDir::open(policy->gate.state_dir);
-  if (!state) return complain(state.error());
-  monitor::Output output(false, "restore " + wish->service);
-  monitor::Session session(output, policy->gate.timeouts.backup, false);
-  step::Context context{*policy, policy_path, *state, session, output, "operator", false, false};
-  std::string request = "backupctl --restore";
-  for (const std::string& word : args) request += " " + word;
-  if (auto written = journal::append(*state, {"request", {{"request", request}, {"client", "operator"}}}, journal::Durability::now); !written)
-    return complain(written.error());
-  const auto began = monitor::Clock::now();
-  const auto report = step::restore(context, *wish);
-  const Exit exit = report ? Exit::done : report.error().exit;
-  const auto head = journal::append(*state, {"end", {{"step", "restore " + wish->service}, {"client", "operator"}, {"exit", std::to_string(to_status(exit))},
-                                                     {"text", report ? report->text : report.error().sentence}}}, journal::Durability::now);
-  if (!report) {
-    output.error(report.error());
-    return exit;
-  }
-  std::vector<monitor::Field> fields = report->fields;
-  fields.push_back(monitor::seconds_field("duration", std::chrono::duration<double>(monitor::Clock::now() - began).count()));
-  if (head) fields.push_back(monitor::text_field("journal", *head));
-  output.result(report->text, fields);
-  return exit;
+  if (const std::string asked = question(*wish, *policy); wish->to.empty() && !yes && !is_confirmed(asked))
+    return complain({Exit::not_a_request, asked + ": say --yes to do it, or name another place with --to; nothing was done"});
+  return run_recorded(*policy, policy_path, "--restore", args, "restore " + wish->service,
+                      [&](step::Context& context) { return step::restore(context, *wish); });
 }
 
 }  // namespace backupctl::operate

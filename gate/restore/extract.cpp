@@ -8,6 +8,7 @@
 #include "gate/restore/archive_input.h"
 #include "gate/restore/member_path.h"
 #include "gate/restore/member_placer.h"
+#include "gate/restore/selection.h"
 #include "gate/source/sorted_names.h"
 #include "gate/source/tree_walk.h"
 
@@ -36,8 +37,9 @@ Result<> check_names(Member& member) {
   return {};
 }
 
-/// Reads the archive once; `placer` null: writes nothing.
-Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& reporter, MemberPlacer* placer) {
+/// Reads the archive once; `placer` null: writes nothing, and notes what is selected. @param quiet  another reading tells it
+Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& reporter, Selection& selection, MemberPlacer* placer,
+                          bool quiet = false) {
   auto input = ArchiveInput::open(archive, options.format);
   if (!input) return pass(input.error());
   ExtractTotals totals;
@@ -52,9 +54,13 @@ Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& 
     if (auto safe = check_names(member); !safe) return pass(safe.error());
     if (!options.root.empty() && !is_beneath(member.path, options.root))
       return fail(Exit::bad_data, "it has members outside of {}/, {} for one, so that a restore could not put it in place", options.root, member.path.substr(0, 200));
-    if (!warning.empty()) reporter.not_read(NotRead::unreadable, member.path, "a part of its header is lost: " + warning);
-    if (placer != nullptr) {
-      if (auto done = placer->begin(member); !done) return pass(done.error());
+    if (placer == nullptr) selection.note(member);
+    const bool taken = selection.take(member);
+    MemberPlacer* const to = taken ? placer : nullptr;
+    if (to != nullptr) ++totals.restored;
+    if (!warning.empty() && taken && !quiet) reporter.not_read(NotRead::unreadable, member.path, "a part of its header is lost: " + warning);
+    if (to != nullptr) {
+      if (auto done = to->begin(member); !done) return pass(done.error());
     }
     ArchiveInput::Piece piece;
     for (;;) {
@@ -64,18 +70,19 @@ Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& 
       totals.content_bytes += piece.bytes.size();
       if (totals.content_bytes > options.content_bytes && options.content_bytes != 0)
         return fail(Exit::bad_data, "the archive holds more than its manifest says; choose another backup");
-      if (placer != nullptr) {
-        if (auto done = placer->write(piece.bytes, piece.offset); !done) return pass(done.error());
+      if (to != nullptr) {
+        if (auto done = to->write(piece.bytes, piece.offset); !done) return pass(done.error());
       }
-      reporter.progress(totals.content_bytes, options.content_bytes);
+      if (!quiet) reporter.progress(totals.content_bytes, options.content_bytes);
     }
-    if (placer != nullptr) {
-      if (auto done = placer->end(); !done) return pass(done.error());
+    if (to != nullptr) {
+      if (auto done = to->end(); !done) return pass(done.error());
     }
   }
   if (totals.members < options.members || totals.members == 0)
     return fail(Exit::bad_data, "the archive ends after {} members of {}; choose another backup", totals.members,
                 options.members);
+  if (auto met = selection.complete(); !met) return pass(met.error());
   if (auto done = (*input)->drain(); !done) return pass(done.error());
   totals.archive_bytes = (*input)->bytes();
   totals.archive_digest = (*input)->digest();
@@ -90,7 +97,7 @@ Result<> check_target(int target, const ExtractOptions& options) {
     return fail(Exit::unavailable, "the target is not empty; nothing was restored. Name an empty directory");
   struct statvfs fs {};
   if (::fstatvfs(target, &fs) != 0) return fail_errno(Exit::io_error, errno, "the target cannot be examined");
-  if (fs.f_bavail * fs.f_frsize < options.content_bytes)
+  if (options.only.empty() && fs.f_bavail * fs.f_frsize < options.content_bytes)
     return fail(Exit::io_error,
                 "the target's file system has {} bytes free and the backup needs {}; nothing was restored. Make room first",
                 fs.f_bavail * fs.f_frsize, options.content_bytes);
@@ -100,14 +107,21 @@ Result<> check_target(int target, const ExtractOptions& options) {
 }  // namespace
 
 Result<ExtractTotals> verify_archive(int archive, const ExtractOptions& options, Reporter& reporter) {
-  return run(archive, options, reporter, nullptr);
+  Selection selection(options.only);
+  return run(archive, options, reporter, selection, nullptr);
 }
 
 Result<ExtractTotals> extract_archive(int archive, UniqueFd target, const ExtractOptions& options, Reporter& reporter) {
   if (auto good = check_target(target.get(), options); !good) return pass(good.error());
+  Selection selection(options.only);
+  if (!selection.everything()) {   // which hard links need another's content is known only at the end
+    const auto read = run(archive, options, reporter, selection, nullptr, true);
+    if (!read) return read;
+    if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "the archive cannot be read again");
+  }
   const UniqueFd root(::dup(target.get()));
   MemberPlacer placer(std::move(target), reporter);
-  auto totals = run(archive, options, reporter, &placer);
+  auto totals = run(archive, options, reporter, selection, &placer);
   if (!totals) return totals;
   if (auto done = placer.finish(); !done) return pass(done.error());
   if (::syncfs(root.get()) != 0)

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/result.h"
 #include "common/sha256.h"
@@ -16,12 +17,14 @@ struct ExtractOptions {
   std::uint64_t members = 0;        ///< exactly
   std::uint64_t content_bytes = 0;  ///< at most: a bomb ends here (X5)
   std::string root = {};            ///< every member lies in this directory, or is it; empty: wherever
+  std::vector<std::string> only = {};   ///< safe paths (member_path.h): nothing else is restored; each has to be there
 };
 
 struct ExtractTotals {
   std::uint64_t archive_bytes = 0;
   std::uint64_t members = 0;
-  std::uint64_t content_bytes = 0;  ///< written, holes not counted
+  std::uint64_t content_bytes = 0;  ///< read, holes not counted
+  std::uint64_t restored = 0;       ///< members that were written
   Digest archive_digest{};
 };
 

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "gate/restore/extract.h"
+#include "gate/restore/member_path.h"
 #include "gate/sandbox/helper.h"
 
 namespace backupctl::archive {
@@ -36,7 +37,11 @@ Result<Args> parse(std::span<const std::string> words) {
       good = number(words[++i], args.options.members);
     else if (words[i] == "--content-bytes" && value)
       good = number(words[++i], args.options.content_bytes);
-    else
+    else if (words[i] == "--only" && value) {
+      const auto path = safe_path(words[++i]);
+      good = path && !path->empty();
+      if (good) args.options.only.push_back(*path);
+    } else
       good = false;
   }
   if (!good || args.options.format.empty()) return fail(Exit::bug, "the extractor was started with arguments it does not know");
@@ -48,7 +53,7 @@ Record result_of(const ExtractTotals& totals, const Reporter& reporter) {
   record.kind = Record::Kind::result;
   std::size_t i = 0;
   for (const std::uint64_t value :
-       {totals.archive_bytes, totals.members, totals.content_bytes, reporter.incomplete(), reporter.special()})
+       {totals.archive_bytes, totals.members, totals.content_bytes, reporter.incomplete(), reporter.special(), totals.restored})
     record.number[i++] = static_cast<std::int64_t>(value);
   record.digest = totals.archive_digest;
   return record;

@@ -23,6 +23,8 @@ Result<UniqueFd> enter(int parent, const std::string& name, const std::string& p
 
 }  // namespace
 
+Result<UniqueFd> open_private_folder(int parent, const std::string& name, const std::string& path) { return enter(parent, name, path, 077); }
+
 Result<UniqueFd> open_staging(const std::string& staging, const std::string& folder) {
   const std::size_t last = staging.rfind('/');
   const std::size_t above = last == 0 ? 0 : staging.rfind('/', last - 1);

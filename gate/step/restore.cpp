@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
 
-#include "common/escape.h"
 #include "common/io.h"
 #include "gate/config/policy_file.h"
 #include "gate/step/helpers.h"
+#include "gate/step/restore_in_place.h"
 #include "gate/step/stored_archive.h"
 #include "gate/step/tree.h"
 
@@ -44,32 +45,44 @@ class Target {
   bool unused_;
 };
 
-}  // namespace
-
-Result<Report> restore(Context& context, const RestoreWish& wish) {
-  const auto found_service = context.policy.services.find(wish.service);
-  if (found_service == context.policy.services.end()) return fail(Exit::not_permitted, "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); nothing was done", escape_line(wish.service, 64));
-  const policy::Service& service = found_service->second;
-  if (service.source != policy::SourceKind::tree) return fail(Exit::not_permitted, "this version of backupctl cannot restore this kind of source");
-  if (auto made = ensure_host_key(context); !made) return pass(made.error());
-  const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
-  if (!keys) return pass(keys.error());
-  auto target = Target::open(wish.to);
-  if (!target) return pass(target.error());
-  auto stored = find_archive(context, service, wish.date, *keys);
+/// Fetched and verified; kept in a file without a name until it is written.
+Result<Backup> obtain_archive(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
+  auto stored = find_archive(context, service, wish.date, keys);
   if (!stored) return pass(stored.error());
   auto archive = fetch(context, service, *stored);
   if (!archive) return pass(archive.error());
+  if (auto verified = verify(context, *stored, archive->get(), wish.only); !verified) return pass(verified.error());
+  const auto file = std::make_shared<UniqueFd>(std::move(*archive));
+  return Backup{stored->name, stored->remote->name, [&context, stored = *stored, file, only = wish.only](int target, const std::string& to) {
+                  return extract(context, stored, file->get(), target, to, only);
+                }};
+}
 
-  if (auto verified = verify(context, *stored, archive->get()); !verified) return pass(verified.error());
+Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
+  auto target = Target::open(wish.to);
+  if (!target) return pass(target.error());
+  const auto backup = obtain();
+  if (!backup) return pass(backup.error());
   target->keep();
-  const auto done = extract(context, *stored, archive->get(), target->fd(), wish.to);
-  if (!done) return pass(done.error());
+  const auto done = backup->fill(target->fd(), wish.to);
+  if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, wish.to);
   if (done->number[3] > 0)
     return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set (named above)", wish.to, done->number[3]);
-  return Report{fmt::format("restored to {}", wish.to),
-                {monitor::text_field("archive", stored->name), monitor::text_field("from", stored->remote->name), monitor::number_field("members", done->number[1]),
-                 monitor::bytes_field("bytes", done->number[2])}};
+  Report report{fmt::format("restored to {}", wish.to), {monitor::text_field("archive", backup->name), monitor::text_field("from", backup->from)}};
+  if (wish.only.empty()) report.fields.insert(report.fields.end(), {monitor::number_field("members", done->number[1]), monitor::bytes_field("bytes", done->number[2])});
+  return report;
+}
+
+}  // namespace
+
+Result<Report> restore(Context& context, const RestoreWish& wish) {
+  const auto service = restorable(context, wish.service);
+  if (!service) return pass(service.error());
+  if (auto made = ensure_host_key(context); !made) return pass(made.error());
+  const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
+  if (!keys) return pass(keys.error());
+  const Obtain obtain = [&] { return obtain_archive(context, **service, wish, *keys); };
+  return wish.to.empty() ? restore_in_place(context, **service, wish, obtain) : restore_to(wish, obtain);
 }
 
 }  // namespace backupctl::step

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/civil_date.h"
 #include "gate/step/step.h"
@@ -12,12 +13,13 @@ namespace backupctl::step {
 struct RestoreWish {
   std::string service = {};
   std::optional<CivilDate> date = {};   ///< nothing: the newest
-  std::string to = {};                  ///< absolute; an empty directory, made if it is not there
+  std::string to = {};                  ///< absolute; an empty directory, made if it is not there. Empty: the service's tree
+  std::vector<std::string> only = {};   ///< paths relative to the tree, canonical, none beneath another; empty: all
 };
 
 /// Fetches an archive and verifies all of it, signature, name, size, digest and every member, before anything is written
-/// (D6, X6); then extracts it, members named as in the archive (`data/…`), with everything the archive knows (D7). The
-/// service is not touched.
+/// (D6, X6); then extracts it, members named as in the archive (`data/…`), with everything the archive knows (D7): into a
+/// directory, with which the service is not touched, or in place (restore_in_place.h).
 Result<Report> restore(Context& context, const RestoreWish& wish);
 
 }  // namespace backupctl::step

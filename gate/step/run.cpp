@@ -56,6 +56,8 @@ Result<std::vector<state::Lock>> queue(Context& context, const policy::Plan& pla
                               plan.service != nullptr ? start_lock(plan.service->name) : "");
   if (!lock) return pass(lock.error());
   locks.push_back(std::move(*lock));
+  if (plan.service != nullptr)
+    if (auto whole = settle_restore(context.state, plan.service->name); !whole) return pass(whole.error());
   return locks;
 }
 

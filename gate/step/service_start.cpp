@@ -1,7 +1,9 @@
 #include "gate/step/service_start.h"
 
+#include "gate/journal/journal.h"
 #include "gate/lease/downtime.h"
 #include "gate/lease/store.h"
+#include "gate/state/exchange.h"
 #include "gate/step/runner.h"
 
 namespace backupctl::step {
@@ -13,6 +15,15 @@ constexpr std::chrono::seconds grace_of_a_step{20};  ///< for what still reads t
 
 std::string start_lock(const std::string& service) { return "start-" + service; }
 
+Result<> settle_restore(const state::StateDir& state, const std::string& service) {
+  const auto undone = state::settle_exchange(state, service);
+  if (!undone) return pass(undone.error());
+  if (*undone)
+    static_cast<void>(journal::append(state, {"restore", {{"service", service}, {"text", "a restore that was broken off is undone: the old files are in place"}}},
+                                      journal::Durability::later));
+  return {};
+}
+
 Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, monitor::Session& session, const std::string& service) {
   session.see_through();
   std::vector<state::Lock> locks;
@@ -23,6 +34,7 @@ Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, mon
   auto idle = state::take_over(state, "service-" + service, grace_of_a_step, session);
   if (!idle) return pass(idle.error());
   locks.push_back(std::move(*idle));
+  if (auto whole = settle_restore(state, service); !whole) return pass(whole.error());
   return locks;
 }
 

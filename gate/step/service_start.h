@@ -15,6 +15,10 @@ namespace backupctl::step {
 /// keep a start waiting one after the other (S4, S6).
 std::string start_lock(const std::string& service);
 
+/// Whoever starts or reads a service, with its lock held, first undoes a restore in place that was broken off: nobody sees a
+/// mixture of old and restored files (D6). Error: it cannot be undone; the service is neither started nor read.
+Result<> settle_restore(const state::StateDir& state, const std::string& service);
+
 /// Whoever starts a service ends what still reads it as if it stood still (architecture.md, "Leases"), and holds the service
 /// until both locks are given back. From here on the session is seen through (S1).
 Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, monitor::Session& session, const std::string& service);

@@ -51,7 +51,8 @@ Result<> start_again(Context& context, const lease::Lease& lease) {
   return lease::remove(context.state.fd(), lease.service);
 }
 
-Result<std::optional<Stopped>> stop_service(Context& context, const policy::Service& service, const policy::Controller& controller) {
+Result<std::optional<Stopped>> stop_service(Context& context, const policy::Service& service, const policy::Controller& controller,
+                                            const service::Names& due) {
   const service::Runner run = controller_runner(context.session);
   auto leased = lease::read(context.state.fd(), service.name);
   if (!leased) return pass(leased.error());
@@ -60,12 +61,15 @@ Result<std::optional<Stopped>> stop_service(Context& context, const policy::Serv
   if (!state) return pass(state.error());
   if (!state->other.empty())
     return fail(Exit::unavailable, "{} neither runs nor is stopped, so nothing was stopped; bring it to rest or start it by hand", state->other.front());
-  if (state->running.empty() && !state->missing.empty() && !had_lease)
+  if (state->running.empty() && due.empty() && !state->missing.empty() && !had_lease)
     return fail(Exit::unavailable, "{} does not exist, so nothing was stopped; create it or mend controller.{} in the policy",
                 state->missing.front(), controller.name);
-  if (state->running.empty()) return std::optional<Stopped>{};
+  if (state->running.empty() && due.empty()) return std::optional<Stopped>{};
 
-  auto lease = lease_for(context, service, controller, std::move(*leased), state->running);
+  service::Names units = due;
+  for (const std::string& unit : state->running)
+    if (std::find(units.begin(), units.end(), unit) == units.end()) units.push_back(unit);
+  auto lease = lease_for(context, service, controller, std::move(*leased), units);
   if (!lease) return pass(lease.error());
   if (auto written = lease::write(context.state.fd(), *lease); !written) return pass(written.error());
   if (auto guarded = lease::ensure_guardian(context.state, run, context.policy_path, service.name); !guarded) {

@@ -8,6 +8,7 @@
 #include "gate/lease/store.h"
 #include "gate/sandbox/cage.h"
 #include "gate/sandbox/mount.h"
+#include "gate/state/exchange_record.h"
 #include "gate/step/runner.h"
 #include "gate/step/step.h"
 
@@ -27,7 +28,21 @@ struct Row {
   std::string state = {};       ///< "stopped under a lease", "not stopped by the gate", …
   std::int64_t left = -1;  ///< seconds until the lease's deadline, -1 without
   bool busy = false;
+  std::string restore = {};     ///< what a restore in place has left to decide; empty: nothing
 };
+
+/// D6: old files that wait for a commit or a rollback, or a restore that was broken off.
+std::string restore_words(const state::StateDir& state, const std::string& service) {
+  const auto exchange = state::read_exchange(state, service);
+  if (!exchange) return exchange.error().sentence;
+  if (!exchange->has_value()) return {};
+  using enum state::Exchange::Phase;
+  switch ((*exchange)->phase) {
+    case kept: return fmt::format("restored from {}, the old files are kept until --restore-commit or --restore-rollback", (*exchange)->backup);
+    case unproven: return fmt::format("restored from {}, and not seen to run on it: run --restore again, or --restore-rollback", (*exchange)->backup);
+    default: return "a restore is under way or was broken off; its next start or step undoes it";
+  }
+}
 
 std::int64_t seconds_left(const lease::Lease& lease) {
   timespec now{};
@@ -42,6 +57,7 @@ Row service_row(Context& context, const policy::Service& service) {
   if (!lease) row.state = "its lease is damaged";
   else if (lease->has_value()) row.state = "stopped under a lease", row.left = seconds_left(**lease);
   else row.state = service.controller.empty() ? "never stopped by the gate" : "not stopped by the gate";
+  row.restore = restore_words(context.state, service.name);
   return row;
 }
 
@@ -66,15 +82,16 @@ Result<std::string> controller_words(Context& context, const policy::Service& se
 void print(Context& context, const Row& row, const std::string& controller) {
   if (context.output.json()) {
     context.output.json_line(fmt::format(
-        R"({{"schema":1,"type":"status","name":{},"kind":"{}","state":{},"busy":{},"lease_seconds_left":{},"controller":{}}})",
+        R"({{"schema":1,"type":"status","name":{},"kind":"{}","state":{},"busy":{},"lease_seconds_left":{},"controller":{},"restore":{}}})",
         json_string(row.name), row.kind, json_string(row.state), row.busy, row.left < 0 ? "null" : std::to_string(row.left),
-        controller.empty() ? "null" : json_string(controller)));
+        controller.empty() ? "null" : json_string(controller), row.restore.empty() ? "null" : json_string(row.restore)));
     return;
   }
   std::string line = fmt::format("{}: {}", row.name, row.state);
   if (row.left >= 0) line += fmt::format(", at most {} s left until the host starts it", row.left);
   if (row.busy) line += ", a step is running";
   if (!controller.empty()) line += "; " + controller;
+  if (!row.restore.empty()) line += "; " + row.restore;
   context.output.text(line);
 }
 

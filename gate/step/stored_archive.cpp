@@ -53,11 +53,13 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
 }
 
 /// Runs the extractor over the archive. @param args  what it must be; @param target  -1: verify only
-Result<Record> run_extractor(Context& context, const std::string& name, std::vector<std::string> args, int archive, int target, const std::string& to) {
+Result<Record> run_extractor(Context& context, const std::string& name, std::vector<std::string> args, int archive, int target, const std::string& to,
+                             const std::vector<std::string>& only = {}) {
   if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the fetched archive");
   auto worker = Worker::hire(context, sandbox::RoleName::extractor);
   if (!worker) return pass(worker.error());
   args.insert(args.end(), {"--format", name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz"});
+  for (const std::string& path : only) args.insert(args.end(), {"--only", "data/" + path});
   if (target < 0) args.emplace_back("--verify-only");
   if (target >= 0)
     if (auto shown = worker->show_tree(target, to, sandbox::target_dir, true); !shown) return pass(shown.error());
@@ -133,19 +135,20 @@ Result<UniqueFd> fetch(Context& context, const policy::Service& service, const S
   return file;
 }
 
-Result<> verify(Context& context, const StoredArchive& stored, int archive) {
+Result<> verify(Context& context, const StoredArchive& stored, int archive, const std::vector<std::string>& only) {
   context.output.step("verifying every byte and member");
-  const auto read = run_extractor(context, stored.name, announced(stored), archive, -1, "");
+  const auto read = run_extractor(context, stored.name, announced(stored), archive, -1, "", only);
   if (!read) return pass(read.error());
   if (read->number[0] == stored.manifest.number[0] && read->digest == stored.manifest.digest) return {};
   return fail(Exit::bad_data, "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another date or remote", stored.name,
               stored.remote->name);
 }
 
-Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to) {
+Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to,
+                       const std::vector<std::string>& only) {
   context.output.step(fmt::format("writing to {}", to));
-  auto done = run_extractor(context, stored.name, announced(stored), archive, target, to);
-  if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, to);
+  auto done = run_extractor(context, stored.name, announced(stored), archive, target, to, only);
+  if (!done) return done;
   if (done->digest != stored.manifest.digest) return fail(Exit::bad_data, "the archive changed between verifying and writing; do not use what is in {}", to);
   return done;
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/civil_date.h"
 #include "common/record.h"
@@ -33,8 +34,8 @@ Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const poli
 Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored);
 
 /// Reads every byte and member as a restore would, and compares size and digest with the signed manifest (D6, X6).
-/// Error: Exit::bad_data.
-Result<> verify(Context& context, const StoredArchive& stored, int archive);
+/// @param only  paths relative to the tree that it has to hold. Error: Exit::bad_data.
+Result<> verify(Context& context, const StoredArchive& stored, int archive, const std::vector<std::string>& only = {});
 
 /// Reads every byte and member of an archive that has no manifest, as a restore would, and that it is one which can be put in
 /// place: all its members lie in `data/`. @param name  its format's ending
@@ -43,8 +44,10 @@ Result<Record> test(Context& context, const std::string& name, int archive);
 
 /// Extracts a verified archive into the open empty directory `target`, members named as in the archive (`data/…`), with
 /// everything it knows (D7). What could not be set is told line by line.
-/// @param to  how errors call the directory. @return the extractor's result: number[0] bytes of the archive, [1] members,
-/// [2] bytes of content, [3] owners, attributes and times that could not be set; digest of the archive.
-Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to);
+/// @param to  how errors call the directory. @param only  nothing but these, and the directories above them.
+/// @return the extractor's result: number[0] bytes of the archive, [1] members, [2] bytes of content,
+/// [3] owners, attributes and times that could not be set; digest of the archive.
+Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to,
+                       const std::vector<std::string>& only = {});
 
 }  // namespace backupctl::step

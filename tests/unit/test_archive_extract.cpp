@@ -90,6 +90,34 @@ TEST_CASE("verification reads all and writes nothing; a flipped byte is found (D
   CHECK(broken.error().exit == Exit::bad_data);
 }
 
+TEST_CASE("single paths: with the directories above them, and hard links whose first name is not among them") {
+  const TestTree tree, spool, target, other;
+  Reports reports;
+  tree.dir("a/deep");
+  tree.dir("b");
+  tree.file("a/first", "content");
+  tree.file("a/deep/file", "deep");
+  std::filesystem::create_hard_link(tree.at("a/first"), tree.at("b/second"));
+  std::filesystem::create_hard_link(tree.at("a/first"), tree.at("b/third"));
+  REQUIRE(read(tree, spool, reports).has_value());
+  ExtractOptions options{.format = "tar.gz", .only = {"data/b", "data/a/deep/file"}};
+  const auto totals = extract_archive(archive_of(spool).get(), target.open(), options, reports.reporter);
+  REQUIRE(totals.has_value());
+  CHECK(content(target.at("data/b/second")) == "content");
+  CHECK(std::filesystem::equivalent(target.at("data/b/second"), target.at("data/b/third")));
+  CHECK(std::filesystem::hard_link_count(target.at("data/b/second")) == 2);
+  CHECK(content(target.at("data/a/deep/file")) == "deep");
+  CHECK(!std::filesystem::exists(target.at("data/a/first")));
+  CHECK(totals->restored == 7);
+  options.only = {"data/b", "data/nothing"};
+  const auto missing = verify_archive(archive_of(spool).get(), options, reports.reporter);
+  REQUIRE(!missing.has_value());
+  CHECK(missing.error().exit == Exit::bad_data);
+  CHECK(missing.error().sentence.find("data/nothing") != std::string::npos);
+  CHECK(!extract_archive(archive_of(spool).get(), other.open(), options, reports.reporter).has_value());
+  CHECK(std::filesystem::is_empty(other.at("")));
+}
+
 TEST_CASE("an attribute that the target cannot hold is reported by its name (D7)") {
   const TestTree tree, spool;
   Reports reports;

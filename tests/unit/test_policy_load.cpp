@@ -32,7 +32,7 @@ TEST_CASE("the example of policy.md is valid, whole") {
   CHECK(vaultwarden.source == SourceKind::tree);
   CHECK(vaultwarden.consistency == Consistency::cold);
   CHECK(vaultwarden.staging == "/media/ssd/podman/vaultwarden/.backupctl-staging/vaultwarden");
-  CHECK(vaultwarden.exclude == std::vector<std::string>{"cache/**"});
+  CHECK(vaultwarden.exclude == std::vector<std::string>{"cache/**", "/.backupctl-restore/**"});
   CHECK(vaultwarden.snapshot_max_age == 12h);
   CHECK(vaultwarden.retention.keep == Keep{7, 3, 12});
   CHECK(vaultwarden.retention.floors == Keep{0, 3, 12});

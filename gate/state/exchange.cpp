@@ -1,0 +1,191 @@
+#include "gate/state/exchange.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <set>
+
+#include "common/io.h"
+#include "gate/state/directory_attributes.h"
+#include "policy/in_tree_staging.h"
+
+namespace backupctl::state {
+namespace {
+
+constexpr const char* old_root = "root.old";  ///< in `stage`, of entries: directories that hold the mount point's own
+constexpr const char* new_root = "root.new";  ///< owner, mode and attributes, the old and the restored ones
+
+/// A name in an opened directory, and the inode by it; 0: there is none.
+struct Spot {
+  UniqueFd dir;
+  std::string name;
+  std::uint64_t inode = 0;
+};
+
+/// The two directories of an exchange, opened without following a link: the tree's owner may write there (X5).
+class Ends {
+ public:
+  static Result<Ends> open(const Exchange& exchange) {
+    Ends ends;
+    ends.base_ = open_no_symlinks(exchange.base, O_RDONLY | O_DIRECTORY);
+    if (!ends.base_) return fail_errno(Exit::io_error, errno, "cannot open {}", exchange.base);
+    ends.stage_ = open_no_symlinks(exchange.stage, O_RDONLY | O_DIRECTORY);
+    if (!ends.stage_) return fail_errno(Exit::io_error, errno, "cannot open {} (is its file system mounted?)", exchange.stage);
+    return ends;
+  }
+  [[nodiscard]] Result<Spot> place(const Exchange::Slot& slot) const { return spot(base_.get(), slot.place); }
+  [[nodiscard]] Result<Spot> staged(const Exchange::Slot& slot) const { return spot(stage_.get(), slot.staged); }
+  [[nodiscard]] int base() const { return base_.get(); }
+  [[nodiscard]] int stage() const { return stage_.get(); }
+
+ private:
+  static Result<Spot> spot(int root, const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    Spot spot{open_beneath(root, slash == std::string::npos ? "." : path.substr(0, slash), O_RDONLY | O_DIRECTORY),
+              slash == std::string::npos ? path : path.substr(slash + 1)};
+    if (!spot.dir) return fail_errno(Exit::io_error, errno, "cannot open the directory of {}", path);
+    struct stat st {};
+    if (::fstatat(spot.dir.get(), spot.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
+      spot.inode = st.st_ino;
+    else if (errno != ENOENT)
+      return fail_errno(Exit::io_error, errno, "cannot look at {}", path);
+    return spot;
+  }
+  UniqueFd base_, stage_;
+};
+
+/// One atomic change of places, whichever side is empty.
+Result<> flip(const Spot& place, const Spot& staged) {
+  if (place.inode == 0 && staged.inode == 0) return {};
+  const Spot& from = place.inode != 0 ? place : staged;
+  const Spot& to = place.inode != 0 ? staged : place;
+  const unsigned flags = place.inode != 0 && staged.inode != 0 ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  if (::renameat2(from.dir.get(), from.name.c_str(), to.dir.get(), to.name.c_str(), flags) == 0) return {};
+  const bool cannot = errno == EXDEV || errno == EINVAL || errno == EBUSY;
+  return fail_errno(cannot ? Exit::bad_config : Exit::io_error, errno, "{} cannot change places with what is restored", place.name);
+}
+
+/// Brings each slot to one side: the restored one in place, or the old one.
+Result<> bring(const Ends& ends, const Exchange& exchange, bool restored) {
+  for (const Exchange::Slot& slot : exchange.slots) {
+    auto place = ends.place(slot);
+    auto staged = ends.staged(slot);
+    if (!place || !staged) return pass(place ? staged.error() : place.error());
+    if ((place->inode == slot.inode) == restored) continue;
+    if (auto done = flip(*place, *staged); !done) return done;
+  }
+  if (exchange.entries) {
+    const UniqueFd from = open_beneath(ends.stage(), restored ? new_root : old_root, O_RDONLY | O_DIRECTORY);
+    if (!from) return fail_errno(Exit::io_error, errno, "cannot open {} in {}", restored ? new_root : old_root, exchange.stage);
+    if (auto done = copy_directory_attributes(from.get(), ends.base()); !done) return done;
+  }
+  // On the disk before any record says so.
+  if (::syncfs(ends.base()) != 0) return fail_errno(Exit::io_error, errno, "cannot write {} to its disk", exchange.base);
+  return {};
+}
+
+Result<> add_names(int dir, std::set<std::string>& names) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), ::closedir);
+  for (;;) {
+    errno = 0;
+    const dirent* entry = listing ? ::readdir(listing.get()) : nullptr;
+    if (entry == nullptr && (errno != 0 || !listing)) return fail_errno(Exit::io_error, errno, "cannot list a directory");
+    if (entry == nullptr) return {};
+    const std::string_view name = entry->d_name;
+    // The file system's own, and ours.
+    if (name != "." && name != ".." && name != "lost+found" && name != policy::in_tree_staging) names.emplace(name);
+  }
+}
+
+/// What a mount point and what is restored into it hold by now: a service may have made and removed names since.
+Result<> list_entries(const Ends& ends, Exchange& exchange) {
+  std::set<std::string> names;
+  const UniqueFd data = open_beneath(ends.stage(), "data", O_RDONLY | O_DIRECTORY);
+  if (!data) return fail_errno(Exit::io_error, errno, "cannot open data in {}", exchange.stage);
+  if (auto added = add_names(ends.base(), names); !added) return added;
+  if (auto added = add_names(data.get(), names); !added) return added;
+  exchange.slots.clear();
+  for (const std::string& name : names) exchange.slots.push_back({name, "data/" + name});
+  return {};
+}
+
+/// The owner, mode and attributes of both roots, before anything moves.
+Result<> keep_roots(const Ends& ends) {
+  const UniqueFd data = open_beneath(ends.stage(), "data", O_RDONLY | O_DIRECTORY);
+  for (const auto& [name, from] : {std::pair(old_root, ends.base()), std::pair(new_root, data.get())}) {
+    ::mkdirat(ends.stage(), name, 0700);
+    const UniqueFd to = open_beneath(ends.stage(), name, O_RDONLY | O_DIRECTORY);
+    if (!to) return fail_errno(Exit::io_error, errno, "cannot make {} in the staging directory", name);
+    if (auto done = copy_directory_attributes(from, to.get()); !done) return done;
+  }
+  return {};
+}
+
+/// Back to the old files, whatever is where. On an error the record stays, and with it the way back.
+Result<> undo(const StateDir& state, const Ends& ends, const Exchange& exchange) {
+  if (auto done = bring(ends, exchange, false); !done)
+    return fail(Exit::io_error, "{}: {} may hold old and restored files, so {} must not be started by hand; run backupctl --restore-rollback {}",
+                done.error().sentence, exchange.base, exchange.service, exchange.service);
+  return remove_exchange(state, exchange.service);
+}
+
+}  // namespace
+
+Result<> exchange(const StateDir& state, Exchange& exchange) {
+  const auto ends = Ends::open(exchange);
+  if (!ends) return pass(ends.error());
+  if (exchange.entries) {
+    if (auto listed = list_entries(*ends, exchange); !listed) return listed;
+    if (auto kept = keep_roots(*ends); !kept) return kept;
+  }
+  for (Exchange::Slot& slot : exchange.slots) {
+    const auto place = ends->place(slot);
+    const auto staged = ends->staged(slot);
+    if (!place || !staged) return pass(place ? staged.error() : place.error());
+    slot.inode = staged->inode;
+  }
+  exchange.phase = Exchange::Phase::moving;
+  if (auto written = write_exchange(state, exchange); !written) return written;
+  auto done = bring(*ends, exchange, true);
+  exchange.phase = Exchange::Phase::unproven;
+  if (done) done = write_exchange(state, exchange);
+  if (done) return done;
+  if (auto undone = undo(state, *ends, exchange); !undone) return fail(Exit::io_error, "{}; {}", done.error().sentence, undone.error().sentence);
+  return done;
+}
+
+Result<> put_back(const StateDir& state, Exchange exchange) {
+  const auto ends = Ends::open(exchange);
+  if (!ends) return pass(ends.error());
+  if (exchange.entries)
+    if (auto listed = list_entries(*ends, exchange); !listed) return listed;
+  for (Exchange::Slot& slot : exchange.slots) {  // the service may have put others in their place
+    const auto place = ends->place(slot);
+    const auto staged = ends->staged(slot);
+    if (!place || !staged) return pass(place ? staged.error() : place.error());
+    slot.inode = place->inode;
+  }
+  exchange.phase = Exchange::Phase::undoing;
+  if (auto written = write_exchange(state, exchange); !written) return written;
+  return undo(state, *ends, exchange);
+}
+
+Result<bool> settle_exchange(const StateDir& state, const std::string& service) {
+  const auto exchange = read_exchange(state, service);
+  if (!exchange) return pass(exchange.error());
+  using enum Exchange::Phase;
+  if (!exchange->has_value() || (*exchange)->phase == unproven || (*exchange)->phase == kept) return false;
+  const auto ends = Ends::open(**exchange);
+  if (!ends)
+    return fail(Exit::io_error, "a restore of {} was broken off and cannot be undone: {}; the service is not started on what may be a mixture",
+                service, ends.error().sentence);
+  if (auto undone = undo(state, *ends, **exchange); !undone) return pass(undone.error());
+  return true;
+}
+
+}  // namespace backupctl::state

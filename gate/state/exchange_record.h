@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+#include "gate/state/state_dir.h"
+
+namespace backupctl::state {
+
+/// A restore in place, as a record on disk (D6): where the restored files and the old ones are, so that whoever comes after a
+/// crash, and the operator days later, can put the old ones back. It names everything itself and needs no policy (S1).
+struct Exchange {
+  enum class Phase {
+    moving,    ///< the exchange may have begun; found by anybody else, it is undone before the service starts
+    unproven,  ///< the restored files are in place; whether the service runs on them has not been seen
+    kept,      ///< … and it does; the old files stay until they are given up or put back
+    undoing,   ///< the way back may have begun; found by anybody else, it is finished before the service starts
+  };
+  /// One name that changes places. Each change is one rename and atomic; which side it is on is told by the inode, so that no
+  /// record has to be written between two of them.
+  struct Slot {
+    std::string place;        ///< relative to `base`
+    std::string staged;       ///< relative to `stage`
+    std::uint64_t inode = 0;  ///< of what is restored; 0: nothing is, and what is in place goes
+  };
+  Phase phase = Phase::moving;
+  std::string service;
+  std::string backup;                   ///< what was restored, for people
+  std::int64_t made = 0;                ///< seconds since 1970, for people
+  std::string base, stage;              ///< absolute; on one mount
+  bool entries = false;                 ///< `base` is a mount point, whose content changes places name by name
+  std::vector<std::string> units = {};  ///< of the service, that ran before (S2)
+  std::vector<Slot> slots = {};
+};
+
+/// One spelling: fields, each ended by a NUL, which no path holds, and a SHA-256 of them all. Public for the tests.
+std::string serialize(const Exchange& exchange);
+std::optional<Exchange> parse_exchange(std::string_view bytes);
+
+/// `state_dir/restores/SERVICE`; nothing when there is none. Error: Exit::io_error, it cannot be read or is damaged.
+Result<std::optional<Exchange>> read_exchange(const StateDir& state, const std::string& service);
+/// Durably, in place of the one before. Error: Exit::io_error; then the one before still holds.
+Result<> write_exchange(const StateDir& state, const Exchange& exchange);
+/// Durably; needs no room on the disk (D8). What lies in `stage` is then nobody's.
+Result<> remove_exchange(const StateDir& state, const std::string& service);
+/// The services that have one.
+std::vector<std::string> list_exchanges(const StateDir& state);
+
+}  // namespace backupctl::state

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gate/step/restore.h"
+
+namespace backupctl::step {
+
+/// The service, if its backups are ones that can be restored. Error: Exit::not_permitted.
+Result<const policy::Service*> restorable(const Context& context, const std::string& name);
+
+/// A backup that is here and verified. `fill` writes it into an open empty directory, as `data/…`, with owners and everything
+/// else it knows. @param to  how errors call the directory. @return number[3]: owners, attributes and times that could not be set.
+struct Backup {
+  std::string name;  ///< "planka-2026-03-29.tar.gz"
+  std::string from;  ///< the remote
+  std::function<Result<Record>(int target, const std::string& to)> fill;
+};
+/// Fetches and verifies one, all of it (D6). Nothing else has happened when it is called.
+using Obtain = std::function<Result<Backup>()>;
+
+/// Puts a backup, or single paths of it, in the place of the service's tree: verified whole, extracted beside it, exchanged for
+/// it while the service stands still, and back again if the service does not run on it. The old files stay until
+/// restore_commit() or restore_rollback(). Broken off at any point, the tree is the old or the new one for whoever reads or
+/// starts the service (D6), and the host starts it (S1).
+/// Error: Exit::unavailable, there are old files still; the service does not run on what was restored, or cannot be stopped.
+/// Others as their sentences say. After each the old files are in place, unless it says otherwise.
+Result<Report> restore_in_place(Context& context, const policy::Service& service, const RestoreWish& wish, const Obtain& obtain);
+
+/// Gives up what a restore put aside. Exit::skipped when there is nothing.
+Result<Report> restore_commit(Context& context, const std::string& name);
+
+/// Puts the old files back, with the service stopped, and starts what ran before the restore. What had been restored is put
+/// aside until restore_commit() or the next restore: the service may have written to it.
+Result<Report> restore_rollback(Context& context, const std::string& name);
+
+}  // namespace backupctl::step

@@ -1,0 +1,137 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <cstdio>
+#include <map>
+
+#include "gate/state/exchange.h"
+#include "tests/unit/state_fixture.h"
+
+using namespace backupctl;
+using state::Exchange;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A tree with the files of `old`, and what is to be restored in its stage.
+struct World {
+  StateFixture fixture;
+  std::string base = fixture.state().at("spool") + "/service";
+  std::string stage = base + "/.backupctl-restore";
+
+  World() { fs::create_directories(stage); }
+  void put(const std::string& path, const std::string& text) const {
+    fs::create_directories(fs::path(path).parent_path());
+    std::ofstream(path) << text;
+  }
+  /// All files beneath the base with their content, but for the stage.
+  [[nodiscard]] std::string tree() const {
+    std::map<std::string, std::string> found;
+    for (auto at = fs::recursive_directory_iterator(base); at != fs::recursive_directory_iterator(); ++at) {
+      if (at->path() == stage) at.disable_recursion_pending();
+      else if (at->is_regular_file()) found[fs::relative(at->path(), base)] = read(at->path());
+    }
+    std::string text;
+    for (const auto& [name, content] : found) text += name + "=" + content + " ";
+    return text;
+  }
+  static std::string read(const fs::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  [[nodiscard]] Exchange exchange(bool entries, std::vector<Exchange::Slot> slots = {}) const {
+    return {.service = "web", .backup = "web-2026-03-29.tar.gz", .base = base, .stage = stage, .entries = entries, .units = {"web"}, .slots = std::move(slots)};
+  }
+  std::optional<Exchange> record() { return state::read_exchange(fixture.state(), "web").value(); }
+};
+
+}  // namespace
+
+TEST_CASE("the record of a restore comes back as it was, whatever its names; a changed one is refused") {
+  StateFixture fixture;
+  Exchange exchange{.phase = Exchange::Phase::kept, .service = "web", .backup = "b", .made = 7, .base = "/a b", .stage = "/s\n", .units = {"u", "v"},
+                    .slots = {{"na\nme", "data/na\nme", 12}, {"\xff", "data/\xff", 0}}};
+  REQUIRE(state::write_exchange(fixture.state(), exchange));
+  const auto back = state::read_exchange(fixture.state(), "web").value();
+  REQUIRE(back.has_value());
+  CHECK(state::serialize(*back) == state::serialize(exchange));
+  CHECK(back->slots[0].place == "na\nme");
+  CHECK(state::list_exchanges(fixture.state()) == std::vector<std::string>{"web"});
+  std::string bytes = fixture.read("restores/web");
+  bytes[70] ^= 1;
+  fixture.write("restores/web", bytes);
+  CHECK(state::read_exchange(fixture.state(), "web").error().exit == Exit::io_error);
+  CHECK(!state::settle_exchange(fixture.state(), "web").has_value());
+  CHECK(state::remove_exchange(fixture.state(), "web"));
+  CHECK(state::settle_exchange(fixture.state(), "web") == false);
+}
+
+TEST_CASE("D6: names change places and come back, whichever side is empty, and what the service did since") {
+  World world;
+  world.put(world.base + "/both", "old");
+  world.put(world.base + "/went", "old");
+  world.put(world.stage + "/data/both", "new");
+  world.put(world.stage + "/data/came", "new");
+  const std::string before = world.tree();
+  Exchange exchange = world.exchange(false, {{"both", "data/both"}, {"went", "data/went"}, {"came", "data/came"}});
+  REQUIRE(state::exchange(world.fixture.state(), exchange));
+  CHECK(world.tree() == "both=new came=new ");
+  CHECK(world.record()->phase == Exchange::Phase::unproven);
+  CHECK(state::settle_exchange(world.fixture.state(), "web") == false);
+  fs::remove(world.base + "/came");
+  world.put(world.base + "/both.tmp", "newer");   // another inode by the same name
+  fs::rename(world.base + "/both.tmp", world.base + "/both");
+  REQUIRE(state::put_back(world.fixture.state(), *world.record()));
+  CHECK(world.tree() == before);
+  CHECK(World::read(world.stage + "/data/both") == "newer");
+  CHECK(!world.record().has_value());
+}
+
+TEST_CASE("D6: broken off after any of its renames, in either direction, an exchange is undone") {
+  for (const auto phase : {Exchange::Phase::moving, Exchange::Phase::undoing}) {
+    for (std::size_t moved = 0; moved <= 4; ++moved) {
+      World world;
+      for (const char* name : {"a", "b", "c"}) world.put(world.base + "/" + name, "old");
+      for (const char* name : {"b", "c", "d"}) world.put(world.stage + "/data/" + name, "new");
+      REQUIRE(::chmod(world.base.c_str(), 0711) == 0);
+      REQUIRE(::setxattr(world.base.c_str(), "user.old", "1", 1, 0) == 0);
+      const std::string before = world.tree();
+      Exchange exchange = world.exchange(true);
+      REQUIRE(state::exchange(world.fixture.state(), exchange));
+      CHECK(world.tree() == "b=new c=new d=new ");
+      CHECK(::getxattr(world.base.c_str(), "user.old", nullptr, 0) < 0);
+      REQUIRE(exchange.slots.size() == 4);
+      // As if only the last `moved` had been.
+      for (std::size_t i = 0; i < 4 - moved; ++i) {
+        const std::string place = world.base + "/" + exchange.slots[i].place, staged = world.stage + "/" + exchange.slots[i].staged;
+        if (!fs::exists(place)) fs::rename(staged, place);
+        else if (!fs::exists(staged)) fs::rename(place, staged);
+        else REQUIRE(::renameat2(AT_FDCWD, place.c_str(), AT_FDCWD, staged.c_str(), RENAME_EXCHANGE) == 0);
+      }
+      exchange.phase = phase;
+      REQUIRE(state::write_exchange(world.fixture.state(), exchange));
+      CHECK(state::settle_exchange(world.fixture.state(), "web") == true);
+      CHECK(world.tree() == before);
+      CHECK(::getxattr(world.base.c_str(), "user.old", nullptr, 0) == 1);
+      CHECK((fs::status(world.base).permissions() & fs::perms::all) == fs::perms(0711));
+      CHECK(!world.record().has_value());
+    }
+  }
+}
+
+TEST_CASE("X5: a name that leads through a link ends an exchange before anything moves") {
+  World world;
+  world.put(world.base + "/a", "old");
+  world.put(world.stage + "/data/a", "new");
+  world.put(world.fixture.state().at("spool") + "/outside/file", "other");
+  fs::create_symlink("../outside", world.base + "/link");
+  world.put(world.stage + "/data/link/file", "new");
+  const std::string before = world.tree();
+  Exchange exchange = world.exchange(false, {{"a", "data/a"}, {"link/file", "data/link/file"}});
+  CHECK(!state::exchange(world.fixture.state(), exchange).has_value());
+  CHECK(world.tree() == before);
+  CHECK(World::read(world.fixture.state().at("spool") + "/outside/file") == "other");
+  CHECK(!world.record().has_value());
+}
