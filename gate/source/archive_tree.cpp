@@ -16,6 +16,15 @@ Result<UniqueFd> create(int spool, const char* name) {
   return fd;
 }
 
+/// The list alone: the same walk, the same lines, and no archive.
+Result<ArchiveTotals> write_list(UniqueFd source, int list_fd, const ArchiveOptions& options, Reporter& reporter) {
+  FileList list(list_fd);
+  TreeArchiver archiver(nullptr, nullptr, list, options, reporter);
+  if (auto done = walk_tree(std::move(source), archiver); !done) return pass(done.error());
+  if (auto done = list.finish(); !done) return pass(done.error());
+  return ArchiveTotals{0, 0, archiver.content_bytes(), list.bytes(), list.lines(), {}, list.digest()};
+}
+
 Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, const ArchiveOptions& options,
                                     Reporter& reporter) {
   const int level = options.level != 0 ? options.level : options.codec->level;
@@ -24,7 +33,7 @@ Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, c
   auto tar = TarWriter::open(**pipe);
   if (!tar) return pass(tar.error());
   FileList list(list_fd);
-  TreeArchiver archiver(**pipe, **tar, list, options, reporter);
+  TreeArchiver archiver(pipe->get(), tar->get(), list, options, reporter);
   if (auto done = walk_tree(std::move(source), archiver); !done) return pass(done.error());
   if (auto done = (*tar)->finish(); !done) return pass(done.error());
   const auto written = (*pipe)->finish();
@@ -37,13 +46,15 @@ Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, c
 }  // namespace
 
 Result<ArchiveTotals> archive_tree(UniqueFd source, int spool, const ArchiveOptions& options, Reporter& reporter) {
-  auto archive = create(spool, archive_name);
+  const bool archives = options.codec != nullptr;
+  auto archive = archives ? create(spool, archive_name) : UniqueFd();
   if (!archive) return pass(archive.error());
   auto list = create(spool, file_list_name);
-  auto totals = list ? write_archive(std::move(source), archive->get(), list->get(), options, reporter)
-                     : Result<ArchiveTotals>(pass(list.error()));
+  auto totals = !list      ? Result<ArchiveTotals>(pass(list.error()))
+                : archives ? write_archive(std::move(source), archive->get(), list->get(), options, reporter)
+                           : write_list(std::move(source), list->get(), options, reporter);
   if (!totals) {  // half an archive must not be mistaken for one (D1, D8)
-    ::unlinkat(spool, archive_name, 0);
+    if (archives) ::unlinkat(spool, archive_name, 0);
     if (list) ::unlinkat(spool, file_list_name, 0);
   }
   return totals;

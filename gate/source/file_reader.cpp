@@ -52,10 +52,11 @@ Result<FileReader::Stored> FileReader::store(int fd, const Member& member) {
 
 Result<> FileReader::data(int fd, const Member& member, Extent extent, Stored& stored) {
   bool ended = false;
-  if (member.sparse && bounce_ == nullptr) bounce_ = std::make_unique_for_overwrite<char[]>(bounce_size);
+  const bool direct = pipe_ != nullptr && !member.sparse;
+  if (!direct && bounce_ == nullptr) bounce_ = std::make_unique_for_overwrite<char[]>(bounce_size);
   while (extent.length > 0) {
     // Straight into the block that will be compressed.
-    std::span<char> room = member.sparse ? std::span<char>(bounce_.get(), bounce_size) : pipe_.space();
+    std::span<char> room = direct ? pipe_->space() : std::span<char>(bounce_.get(), bounce_size);
     room = room.first(std::min(room.size(), static_cast<std::size_t>(extent.length)));
     ssize_t n = ended ? 0 : ::pread(fd, room.data(), room.size(), extent.offset);
     if (n < 0 && errno == EINTR) continue;
@@ -70,7 +71,8 @@ Result<> FileReader::data(int fd, const Member& member, Extent extent, Stored& s
     }
     const auto bytes = room.first(static_cast<std::size_t>(n));
     if (hash_) hash_->update(bytes.data(), bytes.size());
-    if (auto done = tar_.content(bytes); !done) return done;
+    if (tar_ != nullptr)
+      if (auto done = tar_->content(bytes); !done) return done;
     extent.offset += n;
     extent.length -= n;
     bytes_ += bytes.size();
@@ -83,7 +85,7 @@ Result<> FileReader::hole(std::int64_t size) {
   static constexpr char zeros[4096] = {};
   for (std::int64_t left = hash_ ? size : 0; left > 0; left -= static_cast<std::int64_t>(sizeof zeros))
     hash_->update(zeros, static_cast<std::size_t>(std::min(left, static_cast<std::int64_t>(sizeof zeros))));
-  return tar_.hole(size);
+  return tar_ != nullptr ? tar_->hole(size) : Result<>{};
 }
 
 }  // namespace backupctl::archive

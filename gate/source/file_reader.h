@@ -11,10 +11,11 @@
 
 namespace backupctl::archive {
 
-/// Reads regular files into the archive.
+/// Reads regular files into the archive, or only to hash them.
 class FileReader {
  public:
-  FileReader(BlockPipe& pipe, TarWriter& tar, Reporter& reporter) : pipe_(pipe), tar_(tar), reporter_(reporter) {}
+  /// @param pipe, tar  null, both: no archive
+  FileReader(BlockPipe* pipe, TarWriter* tar, Reporter& reporter) : pipe_(pipe), tar_(tar), reporter_(reporter) {}
 
   enum class Outcome : std::uint8_t { same, changed, unreadable };
   struct Stored {
@@ -33,10 +34,10 @@ class FileReader {
   Result<> data(int fd, const Member& member, Extent extent, Stored& stored);
   Result<> hole(std::int64_t size);
 
-  BlockPipe& pipe_;
-  TarWriter& tar_;
+  BlockPipe* pipe_;
+  TarWriter* tar_;
   Reporter& reporter_;
-  std::unique_ptr<char[]> bounce_;  ///< for sparse files, whose map libarchive puts into the block first
+  std::unique_ptr<char[]> bounce_;  ///< for sparse files, whose map libarchive puts into the block first, and without an archive
   std::optional<Sha256> hash_;
   std::uint64_t bytes_ = 0;
 };

@@ -51,10 +51,11 @@ Result<ArchiveOptions> parse_reader_args(std::span<const std::string> args) {
   int level = 0;
   int threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, static_cast<int>(max_threads));
   bool good = true;
+  bool list_only = false;
   for (std::size_t i = 0; good && i < args.size(); ++i) {
     const std::string& word = args[i];
-    if (word == "--hot") {
-      options.hot = true;
+    if (word == "--hot" || word == "--list-only") {
+      (word == "--hot" ? options.hot : list_only) = true;
       continue;
     }
     good = i + 1 < args.size();
@@ -71,7 +72,7 @@ Result<ArchiveOptions> parse_reader_args(std::span<const std::string> args) {
     else
       good = false;
   }
-  if (!good || options.codec == nullptr) return fail(Exit::bug, "the reader was started with arguments it does not know");
+  if (!good || list_only != (options.codec == nullptr) || (list_only && level != 0)) return fail(Exit::bug, "the reader was started with arguments it does not know");
   if (level != 0 && (level < options.codec->min_level || level > options.codec->max_level))
     return fail(Exit::bad_config, "{} has levels {} to {}", options.codec->word, options.codec->min_level,
                 options.codec->max_level);

@@ -9,13 +9,15 @@
 namespace backupctl::archive {
 
 /// Reads the reader's arguments:
-/// `--format tar.gz|tar.zst [--level N] [--hot] [--exclude GLOB]... [--threads N]`. Error: Exit::bug or bad_config.
+/// `--format tar.gz|tar.zst [--level N] [--threads N]` or `--list-only`, and `[--hot] [--exclude GLOB]...`.
+/// Error: Exit::bug or bad_config.
 Result<ArchiveOptions> parse_reader_args(std::span<const std::string> args);
 
 /// Gives names their locale (UTF-8, for what libarchive stores as text). Before the sandbox: it loads a file.
 void prepare_names();
 
-/// The reader's work once it is confined (sandbox::Work): /source to /spool/archive and /spool/files.jsonl. Records:
+/// The reader's work once it is confined (sandbox::Work): /source to /spool/archive and /spool/files.jsonl. With --list-only
+/// to the latter alone, byte for byte as beside an archive; what the records say of an archive is 0 then. Records:
 ///   progress  number[0] bytes read
 ///   not_read  as in record.h, at most Reporter::max_reports
 ///   entry     text "files.jsonl", number[0] its bytes, digest its SHA-256

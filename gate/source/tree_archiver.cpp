@@ -74,10 +74,15 @@ void TreeArchiver::read_attributes_of(const Found& entry, Member& member) {
   for (const std::string& what : missing) lost(NotRead::unreadable, entry.path, "an attribute cannot be read, " + what);
 }
 
-Result<> TreeArchiver::header_only(Member& member) {
+Result<> TreeArchiver::begin(const Member& member) {
+  if (tar_ == nullptr) return {};
   ++members_;
-  if (auto done = tar_.begin(member); !done) return done;
-  if (auto done = tar_.end(); !done) return done;
+  return tar_->begin(member);
+}
+
+Result<> TreeArchiver::header_only(Member& member) {
+  if (auto done = begin(member); !done) return done;
+  if (auto done = end(); !done) return done;
   return list_.add(member, {});
 }
 
@@ -86,11 +91,10 @@ Result<> TreeArchiver::regular(const Found& entry, Member& member) {
   for (int attempt = 1; attempt <= (options_.hot ? hot_attempts : 1); ++attempt) {
     if (attempt > 1 && ::fstat(entry.fd, &member.st) != 0) break;
     member.sparse = find_holes(entry.fd, member.st.st_size, member.st.st_blocks, member.extents);
-    ++members_;
-    if (auto done = tar_.begin(member); !done) return done;
+    if (auto done = begin(member); !done) return done;
     auto result = reader_.store(entry.fd, member);
     if (!result) return pass(result.error());
-    if (auto done = tar_.end(); !done) return done;
+    if (auto done = end(); !done) return done;
     stored = *result;
     if (stored.outcome != FileReader::Outcome::changed) break;
   }

@@ -14,10 +14,11 @@
 
 namespace backupctl::archive {
 
-/// Turns what a walk finds into members of an archive and lines of its file list.
+/// Turns what a walk finds into members of an archive and lines of its file list, or into the lines alone.
 class TreeArchiver : public Visitor {
  public:
-  TreeArchiver(BlockPipe& pipe, TarWriter& tar, FileList& list, const ArchiveOptions& options, Reporter& reporter)
+  /// @param pipe, tar  null, both: no archive
+  TreeArchiver(BlockPipe* pipe, TarWriter* tar, FileList& list, const ArchiveOptions& options, Reporter& reporter)
       : tar_(tar), list_(list), options_(options), reporter_(reporter), reader_(pipe, tar, reporter) {}
 
   bool wanted(std::string_view path, std::uint8_t type) override;
@@ -32,6 +33,8 @@ class TreeArchiver : public Visitor {
  private:
   Result<> regular(const Found& entry, Member& member);
   Result<> header_only(Member& member);
+  Result<> begin(const Member& member);
+  Result<> end() { return tar_ != nullptr ? tar_->end() : Result<>{}; }
   bool linked_before(Member& member);
   void read_attributes_of(const Found& entry, Member& member);
 
@@ -42,7 +45,7 @@ class TreeArchiver : public Visitor {
     nlink_t left;
   };
 
-  TarWriter& tar_;
+  TarWriter* tar_;
   FileList& list_;
   const ArchiveOptions& options_;
   Reporter& reporter_;

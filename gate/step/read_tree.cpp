@@ -20,19 +20,18 @@ std::string reason(const Record& record) {
   return fmt::format("{}: {}", number < std::size(reasons) ? reasons[number] : "not read", escape_line(record.view(), 512));
 }
 
-}  // namespace
-
-Result<TreeRead> read_tree(Context& context, const policy::Service& service, int tree_fd, state::Spool& spool) {
+/// @param args  the reader's arguments that say what to write
+Result<TreeRead> run_reader(Context& context, std::vector<std::string> args, const std::string& path, const std::vector<std::string>& exclude, bool hot, int tree_fd,
+                            state::Spool& spool) {
   auto worker = Worker::hire(context, sandbox::RoleName::reader);
   if (!worker) return pass(worker.error());
   if (auto given = spool.give_to(worker->uid()); !given) return pass(given.error());
-  if (auto shown = worker->show_tree(tree_fd, service.path, sandbox::source_dir, false); !shown) return pass(shown.error());
+  if (auto shown = worker->show_tree(tree_fd, path, sandbox::source_dir, false); !shown) return pass(shown.error());
   if (auto shown = worker->show_directory(spool.path(), sandbox::spool_dir, true); !shown) return pass(shown.error());
   if (worker->fell_back())
     context.output.note("the tree's file system does not map owners: it is read with a capability of the host, behind the other layers", true);
-  std::vector<std::string> args = {"--format", service.format == policy::ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst"};
-  if (service.consistency == policy::Consistency::hot) args.emplace_back("--hot");
-  for (const std::string& glob : service.exclude) args.insert(args.end(), {"--exclude", glob});
+  if (hot) args.emplace_back("--hot");
+  for (const std::string& glob : exclude) args.insert(args.end(), {"--exclude", glob});
   auto child = start_helper(*worker, "backupctl-reader", args, -1, -1);
   if (!child) return pass(child.error());
 
@@ -56,13 +55,24 @@ Result<TreeRead> read_tree(Context& context, const policy::Service& service, int
   read.source_bytes = result.number[2];
   read.faults = result.number[3];
   read.digest = result.digest;
-  for (const std::string& mount : mounts_beneath(service.path)) {
+  for (const std::string& mount : mounts_beneath(path)) {
     context.output.note(fmt::format("mount point, not read: {}", mount), true);
     if (read.first_fault.empty()) read.first_fault = "mount point, not read: " + mount;
     ++read.faults;
   }
   if (auto back = spool.take_back(); !back) return pass(back.error());
   return read;
+}
+
+}  // namespace
+
+Result<TreeRead> read_tree(Context& context, const policy::Service& service, int tree_fd, state::Spool& spool) {
+  return run_reader(context, {"--format", service.format == policy::ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst"}, service.path, service.exclude,
+                    service.consistency == policy::Consistency::hot, tree_fd, spool);
+}
+
+Result<TreeRead> list_tree(Context& context, const std::string& path, const std::vector<std::string>& exclude, bool hot, int tree_fd, state::Spool& spool) {
+  return run_reader(context, {"--list-only"}, path, exclude, hot, tree_fd, spool);
 }
 
 }  // namespace backupctl::step

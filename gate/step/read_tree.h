@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/sha256.h"
 #include "gate/state/spool.h"
@@ -8,9 +9,9 @@
 
 namespace backupctl::step {
 
-/// What the reader made of a tree; its files are `archive` and `files.jsonl` in the spool.
+/// What the reader made of a tree; its files are `archive` and `files.jsonl` in the spool, or the latter alone.
 struct TreeRead {
-  std::int64_t archive_bytes = 0;
+  std::int64_t archive_bytes = 0; ///< 0 without an archive; so members and digest
   std::int64_t members = 0;       ///< headers in the tar; a live file that changed has one for each time it was read
   std::int64_t files = 0;         ///< lines of files.jsonl
   std::int64_t source_bytes = 0;
@@ -23,5 +24,11 @@ struct TreeRead {
 /// Reads the tree `tree_fd` into the spool in the role "reader". What could not be read is told line by line.
 /// Error: Exit::io_error (spool full, …); the spool then holds nothing of use.
 Result<TreeRead> read_tree(Context& context, const policy::Service& service, int tree_fd, state::Spool& spool);
+
+/// Reads the tree all the same, every byte of it, and leaves its list `files.jsonl` alone: the lines are those of an archive.
+/// @param path  the tree's, for mount points beneath it; @param exclude  patterns as Excludes has them (gate/source/exclude.h)
+/// @param hot  files may change while they are read. Error: as above; Exit::bad_config, a pattern is not one of those.
+Result<TreeRead> list_tree(Context& context, const std::string& path, const std::vector<std::string>& exclude, bool hot, int tree_fd,
+                           state::Spool& spool);
 
 }  // namespace backupctl::step

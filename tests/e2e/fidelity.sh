@@ -58,6 +58,13 @@ check "confined: everything is restored" same_number extract.confined 3 0
 "$here/dump_tree.py" copy.confined/data >copy.confined.dump
 check_same "confined: restored as it was" tree.dump copy.confined.dump
 
+# The list without an archive: the same lines, and nothing else in the spool.
+mkdir spool.list
+"$tool" confined read tree spool.list --list-only >read.list 2>&1
+check_same "a list alone is the one that an archive has beside it" spool.confined/files.jsonl spool.list/files.jsonl
+check "… its digest too" test "$(grep ^entry read.list)" = "$(grep ^entry read.confined)" -a -n "$(grep ^entry read.list)"
+check "… the same content was read, no archive made" test "$(number read.list 2)" = "$(number read.confined 2)" -a "$(number read.list 0)" = 0 -a "$(ls spool.list)" = files.jsonl
+
 # The list says what sha256sum and stat say.
 check "files.jsonl agrees with sha256sum and stat" python3 - tree spool.confined/files.jsonl <<'PY'
 import base64, hashlib, json, os, sys

@@ -107,6 +107,29 @@ TEST_CASE("an attribute that the target cannot hold is reported by its name (D7)
   std::filesystem::remove_all(name);
 }
 
+TEST_CASE("a list alone has the lines that an archive would have beside it, sparse, linked and special ones too") {
+  const TestTree tree, spool, list;
+  Reports reports;
+  tree.dir("sub/empty");
+  tree.file("sub/a", std::string(700000, 'a'));
+  std::filesystem::create_hard_link(tree.at("sub/a"), tree.at("zz"));
+  std::filesystem::create_symlink("sub/a", tree.at("link"));
+  REQUIRE(::mkfifo(tree.at("fifo").c_str(), 0600) == 0);
+  tree.file("holes", "x");
+  std::filesystem::resize_file(tree.at("holes"), 5000000);
+  const auto archived = read(tree, spool, reports);
+  REQUIRE(archived.has_value());
+  const auto options = parse_reader_args(std::vector<std::string>{"--list-only"});
+  REQUIRE(options.has_value());
+  const auto listed = archive_tree(tree.open(), list.open().get(), *options, reports.reporter);
+  REQUIRE(listed.has_value());
+  CHECK(content(list.at("files.jsonl")) == content(spool.at("files.jsonl")));
+  CHECK(listed->list_digest == archived->list_digest);
+  CHECK(listed->content_bytes == archived->content_bytes);
+  CHECK(listed->archive_bytes == 0);
+  CHECK_FALSE(std::filesystem::exists(list.at("archive")));
+}
+
 TEST_CASE("the spool is left empty when it cannot be written") {
   const TestTree tree, spool;
   Reports reports;
@@ -134,7 +157,9 @@ TEST_CASE("a flood of reports ends, its count goes on (X11)") {
 TEST_CASE("arguments are read whole or refused") {
   using Args = std::vector<std::string>;
   CHECK(parse_reader_args(Args{"--format", "tar.zst", "--level", "5", "--hot", "--threads", "2"}).has_value());
-  for (const Args& args : {Args{}, Args{"--format"}, Args{"--format", "tar.xz"}, Args{"--format", "tar.gz", "--threads", "0"},
+  CHECK(parse_reader_args(Args{"--list-only", "--hot", "--exclude", "a/**"}).has_value());
+  for (const Args& args : {Args{}, Args{"--format"}, Args{"--list-only", "--format", "tar.gz"}, Args{"--list-only", "--level", "5"},
+                           Args{"--hot"}, Args{"--format", "tar.xz"}, Args{"--format", "tar.gz", "--threads", "0"},
                            Args{"--format", "tar.gz", "--threads", "99"}, Args{"--format", "tar.gz", "--level", "13"},
                            Args{"--format", "tar.gz", "--exclude", "[a]"}, Args{"--format", "tar.gz", "--other"}})
     CHECK_FALSE(parse_reader_args(args).has_value());
