@@ -19,7 +19,7 @@ struct Command {
   Exit (*run)(const std::string& policy_path, const Args& args);
 };
 constexpr Command commands[] = {
-    {"--restore", "NAME --archive DATE|latest --to DIR", "verify a backup and write it into an empty directory", true, restore},
+    {"--restore", "NAME --archive DATE|latest|--mirror --to DIR", "verify a backup and write it into an empty directory", true, restore},
     {"--recover", "", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
     {"--guardian", "NAME", "watch a stopped service until it runs again; the gate starts it by itself", true, guardian},
     {"--check-policy", "[FILE]", "check the policy, and what it names on this host", false, check_policy},

@@ -19,15 +19,18 @@ Result<step::RestoreWish> parse(const Args& args) {
   std::string archive;
   CLI::App app("backupctl --restore");
   app.add_option("NAME", wish.service)->required();
-  app.add_option("--archive", archive)->required();
+  auto* const date = app.add_option("--archive", archive);
+  app.add_flag("--mirror", wish.mirror)->excludes(date);
   app.add_option("--to", wish.to)->required();
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
   } catch (const CLI::Error& error) {
-    return fail(Exit::not_a_request, "--restore wants NAME --archive DATE|latest --to DIR ({}); nothing was done", error.what());
+    return fail(Exit::not_a_request, "--restore wants NAME --archive DATE|latest or --mirror, and --to DIR ({}); nothing was done", error.what());
   }
+  if (!wish.mirror && date->empty())
+    return fail(Exit::not_a_request, "--restore wants to know from what: --archive DATE|latest or --mirror; nothing was done");
   if (archive != "latest") wish.date = parse_date(archive);
-  if (archive != "latest" && !wish.date)
+  if (!wish.mirror && archive != "latest" && !wish.date)
     return fail(Exit::not_a_request, "--archive wants a date that exists, YYYY-MM-DD, or \"latest\"; nothing was done");
   if (!wish.to.starts_with('/')) return fail(Exit::not_a_request, "--to wants an absolute path; nothing was done");
   while (wish.to.size() > 1 && wish.to.ends_with('/')) wish.to.pop_back();

@@ -15,6 +15,7 @@ struct TreeRead {
   std::int64_t members = 0;       ///< headers in the tar; a live file that changed has one for each time it was read
   std::int64_t files = 0;         ///< lines of files.jsonl
   std::int64_t source_bytes = 0;
+  std::int64_t file_bytes = 0;    ///< of all regular files, holes and every hard link counted: what a mirror takes
   std::int64_t faults = 0;        ///< unreadable, changed, vanished, mount points (D2)
   std::string first_fault;        ///< one of them, escaped
   Digest digest{};                ///< of the archive

@@ -11,6 +11,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/step/helpers.h"
 #include "gate/step/stored_archive.h"
+#include "gate/step/stored_mirror.h"
 #include "gate/step/tree.h"
 
 namespace backupctl::step {
@@ -44,6 +45,27 @@ class Target {
   bool unused_;
 };
 
+/// From the mirror; the same order: all is verified before anything is written (D6).
+Result<Report> restore_mirror(Context& context, const policy::Service& service, const std::string& keys, Target& target, const std::string& to) {
+  auto stored = find_mirror(context, service, keys);
+  if (!stored) return pass(stored.error());
+  auto spool = state::Spool::make(context.state);
+  if (!spool) return pass(spool.error());
+  const auto mirror = fetch_mirror(context, service, *stored, *spool);
+  if (!mirror) return pass(mirror.error());
+  const auto left_out = verify_mirror(context, *stored, mirror->get());
+  if (!left_out) return pass(left_out.error());
+  target.keep();
+  const auto done = extract_mirror(context, *stored, mirror->get(), target.fd(), to);
+  if (!done) return pass(done.error());
+  if (*left_out > 0 || done->number[3] > 0)
+    return fail(Exit::io_error, "restored to {}, but {} files that are not what the mirror's manifest says were left out, and {} owners, attributes or times could not be set (named above)",
+                to, *left_out, done->number[3]);
+  return Report{fmt::format("restored to {}", to),
+                {monitor::text_field("archive", "mirror"), monitor::text_field("from", stored->remote->name), monitor::number_field("members", done->number[1]),
+                 monitor::bytes_field("bytes", done->number[2])}};
+}
+
 }  // namespace
 
 Result<Report> restore(Context& context, const RestoreWish& wish) {
@@ -56,6 +78,7 @@ Result<Report> restore(Context& context, const RestoreWish& wish) {
   if (!keys) return pass(keys.error());
   auto target = Target::open(wish.to);
   if (!target) return pass(target.error());
+  if (wish.mirror) return restore_mirror(context, service, *keys, *target, wish.to);
   auto stored = find_archive(context, service, wish.date, *keys);
   if (!stored) return pass(stored.error());
   auto archive = fetch(context, service, *stored);

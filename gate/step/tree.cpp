@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <sstream>
 
 #include "common/io.h"
+#include "gate/source/exclude.h"
 
 namespace backupctl::step {
 namespace {
@@ -66,6 +68,22 @@ std::vector<std::string> mounts_beneath(const std::string& path) {
     if (point.size() > path.size() + 1 && point.starts_with(path) && point[path.size()] == '/') found.push_back(point);
   }
   return found;
+}
+
+std::vector<std::string> missed_mounts(const std::string& path, const std::vector<std::string>& exclude) {
+  std::vector<std::string> mounts = mounts_beneath(path);
+  if (mounts.empty()) return mounts;
+  const auto excludes = archive::Excludes::parse(exclude);
+  if (!excludes) return mounts;   // rclone knows more patterns than this matcher, which is sure of none then
+  std::erase_if(mounts, [&](const std::string& mount) {
+    const std::string_view below = std::string_view(mount).substr(path.size() + 1);
+    for (std::size_t end = below.find('/'); end != std::string_view::npos; end = below.find('/', end + 1))
+      if (excludes->contents(below.substr(0, end))) return true;
+    struct stat st{};
+    const bool directory = ::lstat(mount.c_str(), &st) != 0 || S_ISDIR(st.st_mode);
+    return directory ? excludes->contents(below) : excludes->file(below);
+  });
+  return mounts;
 }
 
 }  // namespace backupctl::step

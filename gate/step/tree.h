@@ -19,5 +19,7 @@ bool is_empty_directory(int fd);
 /// Mount points beneath the tree, from /proc/self/mountinfo (proc(5)): they are not part of what is read, since the private
 /// mount of a tree is not recursive, so a backup without them must say so (D2).
 std::vector<std::string> mounts_beneath(const std::string& path);
+/// Of them those that the policy's patterns do not leave out.
+std::vector<std::string> missed_mounts(const std::string& path, const std::vector<std::string>& exclude);
 
 }  // namespace backupctl::step
