@@ -13,6 +13,8 @@ mkdir "$ROOT/vol"
 truncate -s 512M "$ROOT/vol.img" && mkfs.ext4 -q "$ROOT/vol.img" && mount -o loop "$ROOT/vol.img" "$ROOT/vol" || echo "# on $ROOT itself"
 TREE=$ROOT/vol/tree
 "$here/odd_tree.py" "$TREE"
+# No id beyond those that a worker's mapping knows (gate/sandbox/mount.h).
+chown 65533:65533 "$TREE/owners/4"; chmod 1777 "$TREE/owners/4"
 # What rclone itself cannot mirror: paths over 4 kB, a terabyte of holes, names that its own ending makes too long, of two names
 # that are one when normalised the second.
 chmod -R u+rwx "$TREE/deep" && rm -rf "$TREE/deep" "$TREE/sparse/huge" "$TREE"/names/nnn*.link "$TREE"/names/cafe$'\u0301'*
@@ -46,14 +48,18 @@ start_webdav
 CLOUD=$CLOUD/OdroidBackup
 sync() { $GATE --sync "$1"; }
 restore() { rm -rf "$ROOT/copy"; $GATE --restore "$1" --mirror --to "$ROOT/copy"; }
-refused() { check_exit 65 "$1: refused" restore "$2"; check "… nothing was written" test ! -e "$ROOT/copy"; }   # TITLE SERVICE
+refused() {   # TITLE SERVICE WORDS
+  check_exit 65 "$1: refused" restore "$2"
+  check_says "… says so: $3" "$3"
+  check "… nothing was written" test ! -e "$ROOT/copy"
+}
 dump() { "$here/dump_tree.py" "$1" >"$2"; }
 same_for_rsync() { [ -z "$(rsync -aHAXn --itemize-changes --checksum --delete "$1/" "$2/" 2>&1 | grep -vE ' special/(socket|null)$|^\.d..t.* special/$' | tee /dev/stderr)" ]; }
 
 check_exit 65 "before the first sync there is nothing to restore from" restore odd
 check "sync" sync odd
 dump "$TREE" "$ROOT/tree.dump"
-check "the tree holds what it is to hold" test "$(wc -l <"$ROOT/tree.dump")" -gt 90 -a "$(grep -c security.capability "$ROOT/tree.dump")" = 2
+check "the tree holds what it is to hold" test "$(wc -l <"$ROOT/tree.dump")" -gt 80 -a "$(grep -c security.capability "$ROOT/tree.dump")" = 2
 for place in "$CLOUD/odd" "$ROOT/disk/odd"; do
   check "a manifest lies beside the mirror, which has none in it: $place" test -s "$place/data.manifest.json" -a ! -e "$place/data/data.manifest.json"
 done
@@ -83,23 +89,20 @@ for service in small hot; do check "sync $service" sync $service; done
 cp -a "$MIRROR" "$ROOT/good"
 again() { rm -rf "$MIRROR"; cp -a "$ROOT/good" "$MIRROR"; }
 check "control: untouched, it restores" restore small
-sed -i s/first/First/ "$MIRROR/data/a"; refused "a file changed in place, same size" small; check_says "… it is named" "a"
-again; rm "$MIRROR/data/b"; refused "a file that is gone" small
-again; echo more >>"$MIRROR/data/numbers"; refused "a file that has grown" small; check_says "… it is named" "numbers"
-again; sed -i 's/"uid":0/"uid":1/' "$MIRROR/data.manifest.json"; refused "an owner changed in the manifest's list" small
-check_says "… the list is not the signed one" "not the one that was signed"
-again; sed -i '1s/"size":/"size":1/' "$MIRROR/data.manifest.json"; refused "a number changed in what is signed" small; check_says "… the signature is wrong" "its signature is wrong"
-again; cp "$CLOUD/hot/data.manifest.json" "$MIRROR/"; refused "the manifest of another service" small; check_says "… it says whose it is" "belongs to the service hot"
-again; head -c -3 "$ROOT/good/data.manifest.json" >"$MIRROR/data.manifest.json"; refused "a manifest that is cut off" small
-again; rm "$MIRROR/data.manifest.json"; refused "no manifest" small
-check_says "… says what is missing" "it has no manifest"
-check_says "… and what to do" "restore an archive"
-again; rm -rf "$MIRROR/data"; refused "no mirror" small
+sed -i s/first/First/ "$MIRROR/data/a"; refused "a file changed in place, same size" small "is not what its manifest says (SHA-256): a"
+again; rm "$MIRROR/data/b"; refused "a file that is gone" small "is missing in the mirror: b"
+again; echo more >>"$MIRROR/data/numbers"; refused "a file that has grown" small "bytes in the mirror and 3893 in its manifest: numbers"
+again; sed -i 's/"uid":0/"uid":1/' "$MIRROR/data.manifest.json"; refused "an owner changed in the manifest's list" small "not the one that was signed"
+again; sed -i '1s/"size":/"size":1/' "$MIRROR/data.manifest.json"; refused "a number changed in what is signed" small "its signature is wrong"
+again; cp "$CLOUD/hot/data.manifest.json" "$MIRROR/"; refused "the manifest of another service" small "belongs to the service hot"
+again; head -c -3 "$ROOT/good/data.manifest.json" >"$MIRROR/data.manifest.json"; refused "a manifest that is cut off" small "cut off"
+again; rm "$MIRROR/data.manifest.json"; refused "no manifest" small "it has no manifest; a --sync"
+again; rm -rf "$MIRROR/data"; refused "no mirror" small "is missing in the mirror: numbers"
 again; echo surplus >"$MIRROR/data/surplus"; ln -s /etc/passwd "$MIRROR/data/leads-out"
 check "what the manifest does not name is ignored" restore small
 check_says "… with a note" "1 files of the mirror are not in its manifest"
 check "… and not written" test ! -e "$ROOT/copy/data/surplus" -a ! -e "$ROOT/copy/data/leads-out" -a ! -L "$ROOT/copy/data/leads-out"
-again; rm "$MIRROR/data/a"; printf /etc/passwd >"$MIRROR/data/a.rclonelink"; refused "a link in a file's place" small
+again; rm "$MIRROR/data/a"; printf /etc/passwd >"$MIRROR/data/a.rclonelink"; refused "a link in a file's place" small "is missing in the mirror: a"
 again
 
 # An old mirror with its own old manifest is not refused, there might be no other; this host remembers that it is old.
@@ -129,7 +132,7 @@ cp "$ROOT/old" "$MIRROR/data.manifest.json"
 check "new files of a sync that was broken off are left out" restore small
 check "… the state before it is restored" test ! -e "$ROOT/copy/data/9" -a -e "$ROOT/copy/data/8"
 echo overwritten >"$ROOT/vol/small/8"; check "sync" sync small; cp "$ROOT/old" "$MIRROR/data.manifest.json"
-refused "one that overwrote a file" small; check_says "… it is named" "8"
+refused "one that overwrote a file" small "in its manifest: 8"
 
 # A hot tree may change between mirror and list: what differs is left out, by name, and the rest is restored.
 check "a hot service restores" restore hot
