@@ -80,7 +80,7 @@ std::optional<std::vector<AclEntry>> parse_acl_text(std::string_view text) {
       if (tag_word(tag) == one.substr(0, first) && has_id(tag) == !id.empty()) entry.tag = tag;
     std::from_chars(id.data(), id.data() + id.size(), entry.id);
     for (const char letter : one.substr(second + 1))
-      entry.permissions = static_cast<std::uint16_t>(entry.permissions << 1U | (letter == '-' ? 0U : 1U));
+      entry.permissions = static_cast<std::uint16_t>(entry.permissions * 2 + (letter == '-' ? 0 : 1));
     entries.push_back(entry);
   }
   if (acl_text(entries) != text) return std::nullopt;  // whatever was taken for something else above
