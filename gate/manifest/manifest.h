@@ -11,7 +11,7 @@
 
 namespace backupctl::manifest {
 
-/// # The manifest, `<archive>.manifest.json` (normative)
+/// # The manifest, `<archive>.manifest.json`, and a mirror's, `data.manifest.json` beside `data/` (normative)
 ///
 /// A manifest is one JSON object (RFC 8259, UTF-8), laid out in lines, so that its signature is checked before any JSON is
 /// parsed (X6) and a million files stream through bounded memory (X5). Every line ends with one "\n":
@@ -32,8 +32,8 @@ namespace backupctl::manifest {
 /// |-------------------|------------------|-----------------------------------------------------------------------------|
 /// | schema            | number           | 1                                                                           |
 /// | service, host     | string           | the service's name; the host name of the machine that made the backup       |
-/// | archive           | string           | the archive's file name                                                     |
-/// | source, format    | string           | the source's kind (tree, volumes, …); tar.gz, tar.zst, dump, rdb            |
+/// | archive           | string           | the archive's file name; "data" for a mirror                                |
+/// | source, format    | string           | the source's kind (tree, volumes, …); tar.gz, tar.zst, dump, rdb, files     |
 /// | compression       | string           | gzip, zstd, none                                                            |
 /// | encrypted         | true or false    | whether the remote stores it encrypted (rclone crypt)                       |
 /// | created           | string           | RFC 3339, UTC, whole seconds: 2026-03-01T02:00:00Z                          |
@@ -54,6 +54,21 @@ namespace backupctl::manifest {
 ///
 /// Of an adopted archive, `host`, `created` and `tool` are those of the adoption, `date` is its name's, and its list of files is empty
 /// (`files_count` 0): nobody wrote one when it was made.
+/// The manifest of a mirror (`<root>/<service>/data/`) is the same, with "archive" data, "format" files and "compression" none:
+///
+/// | member            | in a mirror's manifest                                                                           |
+/// |-------------------|--------------------------------------------------------------------------------------------------|
+/// | date              | the civil date of the sync                                                                       |
+/// | size              | bytes of all regular files, holes and each name of a hard link counted: what the mirror takes    |
+/// | sha256            | files_sha256 once more: the list has the SHA-256 of each file                                    |
+/// | members           | files_count once more                                                                            |
+/// | source_bytes      | bytes of content, holes and further names of hard links not counted: what a restore writes       |
+/// | status            | "incomplete": files changed, could not be read or lie beneath a mount point (D2)                 |
+/// | files             | what was in the tree, not how rclone keeps it: links, FIFOs and empty directories have lines too |
+///
+/// It is made after the mirror, so that a crash in between leaves the manifest of the sync before: it vouches for the files that
+/// are still the same, and for no other. A restore takes nothing of a mirror whose files differ from its manifest, unless
+/// "consistency" is hot or "status" incomplete, where a difference was to be expected: then what differs is left out.
 ///
 /// Checking by hand, with nothing but sed, base64 and openssl (3.0 or later), given the host's public key `host.pub`:
 ///

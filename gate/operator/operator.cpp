@@ -19,7 +19,7 @@ struct Command {
   Exit (*run)(const std::string& policy_path, const Args& args);
 };
 constexpr Command commands[] = {
-    {"--restore", "NAME [--archive DATE|latest] [--only PATH…] [--to DIR] [--yes]", "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
+    {"--restore", "NAME [--archive DATE|latest | --mirror] [--only PATH…] [--to DIR] [--yes]", "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
     {"--restore-commit", "NAME", "give up the old files that a restore in place has kept", true, restore_commit},
     {"--restore-rollback", "NAME", "put the old files back in place", true, restore_rollback},
     {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true, drill},

@@ -37,18 +37,20 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes) {
   std::string archive = "latest";
   CLI::App app("backupctl --restore");
   app.add_option("NAME", wish.service)->required();
-  app.add_option("--archive", archive);
-  app.add_option("--only", wish.only);
-  auto* to = app.add_option("--to", wish.to);
+  auto* const date = app.add_option("--archive", archive);
+  auto* const only = app.add_option("--only", wish.only);
+  // Which lines of a manifest belong to a path, hard links included, is not worked out yet.
+  app.add_flag("--mirror", wish.mirror)->excludes(date)->excludes(only);
+  auto* const to = app.add_option("--to", wish.to);
   app.add_flag("--yes", yes);
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
   } catch (const CLI::Error& error) {
-    return fail(Exit::not_a_request, "--restore wants NAME [--archive DATE|latest] [--only PATH…] [--to DIR] [--yes] ({}); nothing was done",
+    return fail(Exit::not_a_request, "--restore wants NAME [--archive DATE|latest | --mirror] [--only PATH…] [--to DIR] [--yes] ({}); nothing was done",
                 error.what());
   }
   if (archive != "latest") wish.date = parse_date(archive);
-  if (archive != "latest" && !wish.date)
+  if (!wish.mirror && archive != "latest" && !wish.date)
     return fail(Exit::not_a_request, "--archive wants a date that exists, YYYY-MM-DD, or \"latest\"; nothing was done");
   for (std::string& path : wish.only)
     if (!make_relative(path)) return fail(Exit::not_a_request, "--only wants a path relative to the tree, without \"..\"; nothing was done");

@@ -120,6 +120,7 @@ Result<Record> verify_manifest(const Channels& channels, std::span<const std::st
   record.number[4] = parsed->source_bytes;
   record.number[5] = parsed->downtime_seconds ? std::llround(*parsed->downtime_seconds * 1000) : -1;
   record.number[6] = parsed->adopted ? 1 : 0;
+  record.number[7] = parsed->consistency == "hot" ? 1 : 0;
   return record;
 }
 

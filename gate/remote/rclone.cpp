@@ -137,6 +137,14 @@ Command Rclone::copy_files(std::string_view from, std::string_view to) const {
   return built;
 }
 
+Command Rclone::copy_tree(std::string_view from, std::string_view to, std::int64_t most_bytes) const {
+  Command built = command("copy", {std::string(from), std::string(to)}, true);
+  // A directory remote keeps links as links: --skip-links says nothing of them. Bytes are said without a unit as "B".
+  const std::vector<std::string> flags = {"--skip-links", "--max-transfer", std::to_string(most_bytes) + "B", "--ignore-times"};
+  built.argv.insert(built.argv.begin() + 2, flags.begin(), flags.end());
+  return built;
+}
+
 Command Rclone::cat(std::string_view file) const { return command("cat", {std::string(file)}, true); }
 
 Command Rclone::move_file(std::string_view from, std::string_view to) const {

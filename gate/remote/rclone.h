@@ -67,6 +67,9 @@ class Rclone {
   [[nodiscard]] Command copy_file(std::string_view from, std::string_view to) const;
   /// All files of a directory of the cage into one on the remote, one after the other, the smallest first.
   [[nodiscard]] Command copy_files(std::string_view from, std::string_view to) const;
+  /// A directory of the remote with all beneath it into an empty one of the cage, links as the small files that a mirror keeps
+  /// them as: none is made. Ends with 8 once `most_bytes` were transferred (X5).
+  [[nodiscard]] Command copy_tree(std::string_view from, std::string_view to, std::int64_t most_bytes) const;
   /// One file to standard output.
   [[nodiscard]] Command cat(std::string_view file) const;
   [[nodiscard]] Command move_file(std::string_view from, std::string_view to) const;

@@ -89,7 +89,9 @@ Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& 
   return totals;
 }
 
-Result<> check_target(int target, const ExtractOptions& options) {
+}  // namespace
+
+Result<> check_target(int target, std::uint64_t content_bytes) {
   SortedNames names(4096);
   const auto first = names.next(target);
   if (!first) return pass(first.error());
@@ -97,14 +99,12 @@ Result<> check_target(int target, const ExtractOptions& options) {
     return fail(Exit::unavailable, "the target is not empty; nothing was restored. Name an empty directory");
   struct statvfs fs {};
   if (::fstatvfs(target, &fs) != 0) return fail_errno(Exit::io_error, errno, "the target cannot be examined");
-  if (options.only.empty() && fs.f_bavail * fs.f_frsize < options.content_bytes)
+  if (fs.f_bavail * fs.f_frsize < content_bytes)
     return fail(Exit::io_error,
                 "the target's file system has {} bytes free and the backup needs {}; nothing was restored. Make room first",
-                fs.f_bavail * fs.f_frsize, options.content_bytes);
+                fs.f_bavail * fs.f_frsize, content_bytes);
   return {};
 }
-
-}  // namespace
 
 Result<ExtractTotals> verify_archive(int archive, const ExtractOptions& options, Reporter& reporter) {
   Selection selection(options.only);
@@ -112,7 +112,7 @@ Result<ExtractTotals> verify_archive(int archive, const ExtractOptions& options,
 }
 
 Result<ExtractTotals> extract_archive(int archive, UniqueFd target, const ExtractOptions& options, Reporter& reporter) {
-  if (auto good = check_target(target.get(), options); !good) return pass(good.error());
+  if (auto good = check_target(target.get(), options.only.empty() ? options.content_bytes : 0); !good) return pass(good.error());
   Selection selection(options.only);
   if (!selection.everything()) {   // which hard links need another's content is known only at the end
     const auto read = run(archive, options, reporter, selection, nullptr, true);

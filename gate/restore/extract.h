@@ -38,4 +38,7 @@ Result<ExtractTotals> verify_archive(int archive, const ExtractOptions& options,
 /// Exit::bad_data as above; io_error, the disk is full or failed; unavailable, the target is not empty.
 Result<ExtractTotals> extract_archive(int archive, UniqueFd target, const ExtractOptions& options, Reporter& reporter);
 
+/// That a directory is empty and its file system has room for so many bytes. Error: Exit::unavailable; Exit::io_error.
+Result<> check_target(int target, std::uint64_t content_bytes);
+
 }  // namespace backupctl::archive

@@ -22,7 +22,7 @@ Result<ArchiveTotals> write_list(UniqueFd source, int list_fd, const ArchiveOpti
   TreeArchiver archiver(nullptr, nullptr, list, options, reporter);
   if (auto done = walk_tree(std::move(source), archiver); !done) return pass(done.error());
   if (auto done = list.finish(); !done) return pass(done.error());
-  return ArchiveTotals{0, 0, archiver.content_bytes(), list.bytes(), list.lines(), {}, list.digest()};
+  return ArchiveTotals{0, 0, archiver.content_bytes(), list.bytes(), list.file_bytes(), list.lines(), {}, list.digest()};
 }
 
 Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, const ArchiveOptions& options,
@@ -40,7 +40,7 @@ Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, c
   if (!written) return pass(written.error());
   if (auto done = list.finish(); !done) return pass(done.error());
   return ArchiveTotals{written->bytes, archiver.members(), archiver.content_bytes(),
-                       list.bytes(),   list.lines(),       written->digest, list.digest()};
+                       list.bytes(),   list.file_bytes(),  list.lines(),    written->digest, list.digest()};
 }
 
 }  // namespace

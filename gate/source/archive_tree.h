@@ -28,6 +28,7 @@ struct ArchiveTotals {
   std::uint64_t members = 0;        ///< headers in the tar; a file read again counts again; 0 without an archive
   std::uint64_t content_bytes = 0;  ///< of all members, holes not counted: what an extraction writes at most
   std::uint64_t list_bytes = 0;     ///< files.jsonl
+  std::uint64_t file_bytes = 0;     ///< FileList::file_bytes()
   std::uint64_t list_lines = 0;     ///< of it: a file read again has one
   Digest archive_digest{};
   Digest list_digest{};

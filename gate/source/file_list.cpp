@@ -2,8 +2,10 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <limits>
 
 #include "common/escape.h"
 #include "common/io.h"
@@ -55,7 +57,11 @@ Result<> FileList::add(const Member& member, const std::optional<Digest>& conten
   add_name(line, "path", member.path.empty() ? "." : member.path);
   fmt::format_to(std::back_inserter(line), R"("type":"{}","mode":"{:04o}","uid":{},"gid":{},"mtime":{},"mtime_ns":{},)",
                  type_word(st.st_mode), st.st_mode & 07777U, st.st_uid, st.st_gid, st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-  if (S_ISREG(st.st_mode)) fmt::format_to(std::back_inserter(line), R"("size":{},)", st.st_size);
+  if (S_ISREG(st.st_mode)) {
+    fmt::format_to(std::back_inserter(line), R"("size":{},)", st.st_size);
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();  // sparse files may say anything (X5)
+    file_bytes_ = std::min(most, file_bytes_ + static_cast<std::uint64_t>(st.st_size));
+  }
   if (content) fmt::format_to(std::back_inserter(line), R"("sha256":"{}",)", to_hex(*content));
   if (!member.symlink.empty()) add_name(line, "link", member.symlink);
   if (!member.hardlink.empty()) add_name(line, "hardlink", member.hardlink);

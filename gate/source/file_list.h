@@ -32,6 +32,8 @@ class FileList {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   /// Lines, one a path of the archive.
   [[nodiscard]] std::uint64_t lines() const { return lines_; }
+  /// Bytes of all regular files that have a line, holes and each name of a hard link counted: what a mirror of them takes.
+  [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
   /// SHA-256 of the list; once, after finish().
   [[nodiscard]] Digest digest() { return hash_.finish(); }
 
@@ -40,6 +42,7 @@ class FileList {
   std::string buffer_;
   std::uint64_t bytes_ = 0;
   std::uint64_t lines_ = 0;
+  std::uint64_t file_bytes_ = 0;
   Sha256 hash_;
 };
 

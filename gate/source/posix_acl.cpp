@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 namespace backupctl::archive {
 namespace {
 
@@ -58,6 +60,31 @@ std::string acl_text(const std::vector<AclEntry>& entries) {
                         (entry.permissions & 1U) != 0 ? 'x' : '-');
   }
   return text;
+}
+
+std::optional<std::vector<AclEntry>> parse_acl_text(std::string_view text) {
+  using enum AclEntry::Tag;
+  std::vector<AclEntry> entries;
+  std::string_view rest = text;
+  for (bool more = true; more;) {
+    const std::size_t end = rest.find(',');
+    more = end != std::string_view::npos;
+    const std::string_view one = rest.substr(0, end);
+    rest.remove_prefix(more ? end + 1 : rest.size());
+    const std::size_t first = one.find(':');
+    const std::size_t second = first == std::string_view::npos ? first : one.find(':', first + 1);
+    if (second == std::string_view::npos || one.size() != second + 4) return std::nullopt;
+    const std::string_view id = one.substr(first + 1, second - first - 1);
+    AclEntry entry;
+    for (const AclEntry::Tag tag : {user_obj, user, group_obj, group, mask, other})
+      if (tag_word(tag) == one.substr(0, first) && has_id(tag) == !id.empty()) entry.tag = tag;
+    std::from_chars(id.data(), id.data() + id.size(), entry.id);
+    for (const char letter : one.substr(second + 1))
+      entry.permissions = static_cast<std::uint16_t>(entry.permissions * 2 + (letter == '-' ? 0 : 1));
+    entries.push_back(entry);
+  }
+  if (acl_text(entries) != text) return std::nullopt;  // whatever was taken for something else above
+  return entries;
 }
 
 }  // namespace backupctl::archive

@@ -24,6 +24,8 @@ std::string encode_acl(const std::vector<AclEntry>& entries);
 
 /// The short text form of acl(5), with commas: "user::rw-,user:1000:r--,group::r--,mask::r--,other::---".
 std::string acl_text(const std::vector<AclEntry>& entries);
+/// Back from exactly what acl_text() gives; nothing for anything else.
+std::optional<std::vector<AclEntry>> parse_acl_text(std::string_view text);
 
 inline constexpr const char* acl_access_xattr = "system.posix_acl_access";
 inline constexpr const char* acl_default_xattr = "system.posix_acl_default";

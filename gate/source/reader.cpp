@@ -35,7 +35,7 @@ Record result_of(const ArchiveTotals& totals, const Reporter& reporter) {
   record.kind = Record::Kind::result;
   std::size_t i = 0;
   for (const std::uint64_t value : {totals.archive_bytes, totals.members, totals.content_bytes, reporter.incomplete(),
-                                    reporter.special(), totals.list_bytes, reporter.harmless()})
+                                    reporter.special(), totals.list_bytes, reporter.harmless(), totals.file_bytes})
     record.number[i++] = static_cast<std::int64_t>(value);
   record.digest = totals.archive_digest;
   return record;

@@ -40,4 +40,17 @@ Result<> write_history(const StateDir& state, const std::string& service, const 
                             0600);
 }
 
+// `history/<service>.mirror`: no service has a dot in its name.
+std::int64_t last_mirrored(const StateDir& state, const std::string& service) {
+  const UniqueFd fd = open_beneath(state.fd(), "history/" + service + ".mirror", O_RDONLY);
+  const auto text = fd ? read_all(fd.get(), 64) : Result<std::string>("");
+  std::int64_t when = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), when);
+  return when;
+}
+
+Result<> note_mirrored(const StateDir& state, const std::string& service, std::int64_t when) {
+  return write_file_durably(state.at("history/" + service + ".mirror"), fmt::format("{}\n", when), 0600);
+}
+
 }  // namespace backupctl::state

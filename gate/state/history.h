@@ -23,4 +23,9 @@ Result<History> read_history(const StateDir& state, const std::string& service);
 /// Written durably before what it counts is done.
 Result<> write_history(const StateDir& state, const std::string& service, const History& history);
 
+/// Before this host last made and sent a manifest of the service's mirror, unix seconds; 0: never, or not known. What it remembers only
+/// warns of a remote that gives an older mirror back (X6).
+std::int64_t last_mirrored(const StateDir& state, const std::string& service);
+Result<> note_mirrored(const StateDir& state, const std::string& service, std::int64_t when);
+
 }  // namespace backupctl::state

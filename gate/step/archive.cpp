@@ -102,10 +102,7 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   auto read = read_tree(context, service, source->path, source->tree.get(), *spool);
   if (!read) return pass(read.error());
   if (auto still = source->rest.still(context); !still) return pass(still.error());
-  if (source->faults() > 0) {
-    read->faults += source->faults();
-    read->first_fault = source->snapshot->first_fault;
-  }
+  add_snapshot(*read, *source);
   if (auto good = check_size(service, read->archive_bytes); !good) return pass(good.error());
   const bool complete = read->faults == 0;
   std::uint64_t least = 0;
@@ -114,7 +111,6 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   const bool believed = context.replace || static_cast<std::uint64_t>(read->archive_bytes) >= least;
   const bool counts = complete && believed;
   const std::string final_name = name + std::string(!complete ? incomplete_ending : !believed ? suspicious_ending : "");
-  read->downtime = source->snapshot ? source->snapshot->downtime : std::nullopt;
   auto manifest = write_manifest(context, service, *today, final_name, *read, *spool, *keys);
   if (!manifest) return pass(manifest.error());
 

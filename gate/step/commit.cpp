@@ -1,34 +1,16 @@
 #include "gate/step/commit.h"
 
 #include <fcntl.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "common/io.h"
-#include "gate/journal/journal.h"
-#include "gate/manifest/manifest.h"
-#include "gate/step/helpers.h"
-#include "version.h"
+#include "gate/step/signed_manifest.h"
 
 namespace backupctl::step {
 namespace {
-
-std::string host_name() {
-  char name[256] = {};
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
-
-std::string_view word(policy::Consistency consistency) {
-  switch (consistency) {
-    case policy::Consistency::cold: return "cold";
-    case policy::Consistency::snapshot: return "snapshot";
-    case policy::Consistency::hot: return "hot";
-  }
-  return "";
-}
 
 /// D1: what lies on the remote is, byte for byte, what was made here.
 Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read) {
@@ -58,52 +40,23 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
                         const state::Spool& spool, const std::string& keys, bool adopted) {
   const bool gzip = adopted ? name.ends_with(".tar.gz") : service.format == policy::ArchiveFormat::tar_gz;
-  manifest::Manifest manifest;
-  manifest.service = service.name;
-  manifest.host = host_name();
+  manifest::Manifest manifest = tree_manifest(context, service, date, read);
+  manifest.adopted = adopted;
+  if (adopted) manifest.consistency = "unknown";
   manifest.archive = name;
-  manifest.source = "tree";
   manifest.format = gzip ? "tar.gz" : "tar.zst";
   manifest.compression = gzip ? "gzip" : "zstd";
-  manifest.created = ::time(nullptr);
-  manifest.date = format_date(date);
   manifest.size = read.archive_bytes;
   manifest.sha256 = read.digest;
   manifest.members = read.members;
-  manifest.source_bytes = read.source_bytes;
-  manifest.files_count = read.files;
-  manifest.files_sha256 = read.files_digest;
-  manifest.complete = read.faults == 0;
-  manifest.adopted = adopted;
-  manifest.consistency = adopted ? "unknown" : word(service.consistency);
-  manifest.downtime_seconds = read.downtime;
-  manifest.tool_name = "backupctl";
-  manifest.tool_version = version_text;
-  manifest.policy_sha256 = from_hex(context.policy.digest);
-  manifest.journal_head = journal::head(context.state);
-  auto object = manifest::signed_object(manifest);
-  if (!object) return pass(object.error());
-  auto signature = sign(context, *object);
-  if (!signature) return pass(signature.error());
-  UniqueFd list = open_beneath(spool.fd(), "files.jsonl", O_RDONLY);
   if (::mkdirat(spool.fd(), beside_folder, 0755) != 0 || ::fchmodat(spool.fd(), beside_folder, 0755, 0) != 0)
     return fail_errno(Exit::io_error, errno, "cannot make a folder in {}; nothing was sent", spool.path());
-  const auto create = [&](std::string_view ending) {
-    return open_beneath(spool.fd(), fmt::format("{}/{}{}", beside_folder, name, ending), O_WRONLY | O_CREAT | O_EXCL, 0644);
-  };
-  UniqueFd out = create(manifest_ending);
-  UniqueFd sum = create(checksum_ending);
-  if (!list || !out || !sum) return fail_errno(Exit::io_error, errno, "cannot write the manifest in {}; nothing was sent", spool.path());
-  ::fchmod(out.get(), 0644);
+  const std::string file = fmt::format("{}/{}", beside_folder, name);
+  UniqueFd sum = open_beneath(spool.fd(), file + std::string(checksum_ending), O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!sum) return fail_errno(Exit::io_error, errno, "cannot write the checksum in {}; nothing was sent", spool.path());
   ::fchmod(sum.get(), 0644);
   if (auto written = write_all(sum.get(), fmt::format("{}  {}\n", to_hex(read.digest), name)); !written) return written;
-  if (auto assembled = manifest::assemble(out.get(), *object, *signature, list.get()); !assembled) return assembled;
-  const UniqueFd whole = open_beneath(spool.fd(), fmt::format("{}/{}{}", beside_folder, name, manifest_ending), O_RDONLY);
-  auto trusted = memory_file(keys);
-  if (!whole || !trusted) return fail_errno(Exit::io_error, errno, "cannot read the manifest back in {}; nothing was sent", spool.path());
-  if (auto checked = run_relay(context, {"manifest", service.name, name}, whole.get(), {trusted->get()}); !checked)
-    return fail(checked.error().exit == Exit::bad_data ? Exit::bug : checked.error().exit, "the manifest of {} would not be accepted by a restore, so nothing was sent: {}", name, checked.error().sentence);
-  return {};
+  return write_signed(context, manifest, spool, file + std::string(manifest_ending), keys);
 }
 
 Result<> commit(Context& context, RemoteFiles& remote, const std::string& service, const std::string& name, bool old_manifest,

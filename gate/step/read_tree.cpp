@@ -41,6 +41,7 @@ Result<TreeRead> run_reader(Context& context, std::vector<std::string> args, con
   read.members = result.number[1];
   read.source_bytes = result.number[2];
   read.faults = result.number[3];
+  read.file_bytes = result.number[7];
   read.digest = result.digest;
   for (const std::string& mount : missed_mounts(path, exclude)) {
     context.output.note(fmt::format("mount point, not read: {}", mount), true);

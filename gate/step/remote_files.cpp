@@ -67,6 +67,12 @@ Result<> RemoteFiles::fetch(const std::string& file, int out_fd, std::int64_t si
   return ran ? Result<>{} : pass(ran.error());
 }
 
+Result<> RemoteFiles::fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes) {
+  auto ran = run(rclone_.copy_tree(directory, sandbox::spool_dir, most_bytes),
+                 {.doing = "fetch the mirror from", .into_fd = into, .into = what, .shows_progress = true, .missing_is_fine = true});
+  return ran ? Result<>{} : pass(ran.error());
+}
+
 Result<Record> RemoteFiles::check_manifest(const std::string& file, const std::string& service, const std::string& archive,
                                            const std::string& keys) {
   auto trusted = memory_file(keys);

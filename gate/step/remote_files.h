@@ -68,6 +68,9 @@ class RemoteFiles {
   Result<std::pair<std::int64_t, Digest>> examine(const std::string& service, const std::string& archive);
   /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.
   Result<> fetch(const std::string& file, int out_fd, std::int64_t size);
+  /// Reads a directory with all beneath it into the open empty directory `into` of ours, where everything then belongs to root;
+  /// a remote that sends more than `most_bytes` is cut off (X5). Nothing where there is none. @param what  how errors call `into`
+  Result<> fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes);
   /// Checks a manifest against signature, service and archive name. @param keys  trusted public keys, PEM
   Result<Record> check_manifest(const std::string& file, const std::string& service, const std::string& archive, const std::string& keys);
   Result<> rename(const std::string& from, const std::string& to);
@@ -85,6 +88,8 @@ class RemoteFiles {
     const char* doing = "";                    ///< for error sentences: "list", "send"
     int tree_fd = -1;
     std::string spool = {};                         ///< folder shown at /spool
+    int into_fd = -1;                          ///< our folder, shown at /spool, writable; what is made there is root's
+    std::string into = {};                     ///< how errors call it
     std::vector<std::string> log_mode = {"progress"};
     std::vector<std::string> listener = {};         ///< a relay mode for standard output; empty: none
     int out_fd = -1;                           ///< without a listener: where standard output is copied to

@@ -12,6 +12,7 @@
 #include "gate/step/helpers.h"
 #include "gate/step/restore_in_place.h"
 #include "gate/step/stored_archive.h"
+#include "gate/step/stored_mirror.h"
 #include "gate/step/tree.h"
 
 namespace backupctl::step {
@@ -58,6 +59,31 @@ Result<Backup> obtain_archive(Context& context, const policy::Service& service, 
                 }};
 }
 
+/// A mirror that was fetched and verified; it lies in the spool until it is written.
+struct Fetched {
+  StoredMirror stored;
+  state::Spool spool;
+  UniqueFd mirror;
+};
+
+Result<Backup> obtain_mirror(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
+  auto stored = find_mirror(context, service, keys);
+  if (!stored) return pass(stored.error());
+  auto spool = state::Spool::make(context.state);
+  if (!spool) return pass(spool.error());
+  auto mirror = fetch_mirror(context, service, *stored, *spool);
+  if (!mirror) return pass(mirror.error());
+  const auto left_out = verify_mirror(context, *stored, mirror->get());
+  if (!left_out) return pass(left_out.error());
+  if (*left_out > 0 && wish.to.empty())
+    return fail(Exit::io_error, "{} files of the mirror are not what its manifest says (named above), so it does not take the tree's place and nothing was done; "
+                "restore with --to and look, or from an archive", *left_out);
+  const auto fetched = std::make_shared<Fetched>(Fetched{std::move(*stored), std::move(*spool), std::move(*mirror)});
+  return Backup{"mirror", fetched->stored.remote->name,
+                [&context, fetched](int target, const std::string& to) { return extract_mirror(context, fetched->stored, fetched->mirror.get(), target, to); },
+                *left_out};
+}
+
 Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
   auto target = Target::open(wish.to);
   if (!target) return pass(target.error());
@@ -66,8 +92,9 @@ Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
   target->keep();
   const auto done = backup->fill(target->fd(), wish.to);
   if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, wish.to);
-  if (done->number[3] > 0)
-    return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set (named above)", wish.to, done->number[3]);
+  if (done->number[3] > 0 || backup->left_out > 0)
+    return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set, and {} files are missing (named above)", wish.to, done->number[3],
+                backup->left_out);
   Report report{fmt::format("restored to {}", wish.to), {monitor::text_field("archive", backup->name), monitor::text_field("from", backup->from)}};
   if (wish.only.empty()) report.fields.insert(report.fields.end(), {monitor::number_field("members", done->number[1]), monitor::bytes_field("bytes", done->number[2])});
   return report;
@@ -81,7 +108,7 @@ Result<Report> restore(Context& context, const RestoreWish& wish) {
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
-  const Obtain obtain = [&] { return obtain_archive(context, **service, wish, *keys); };
+  const Obtain obtain = [&] { return wish.mirror ? obtain_mirror(context, **service, wish, *keys) : obtain_archive(context, **service, wish, *keys); };
   return wish.to.empty() ? restore_in_place(context, **service, wish, obtain) : restore_to(wish, obtain);
 }
 

@@ -17,6 +17,7 @@ struct Backup {
   std::string name;  ///< "planka-2026-03-29.tar.gz"
   std::string from;  ///< the remote
   std::function<Result<Record>(int target, const std::string& to)> fill;
+  std::int64_t left_out = 0;  ///< files of a mirror that are not in it as its manifest says; in place there are none
 };
 /// Fetches and verifies one, all of it (D6). Nothing else has happened when it is called.
 using Obtain = std::function<Result<Backup>()>;

@@ -28,4 +28,12 @@ Result<Source> open_source(Context& context, const policy::Service& service) {
   return source;
 }
 
+void add_snapshot(TreeRead& read, const Source& source) {
+  if (!source.snapshot) return;
+  read.downtime = source.snapshot->downtime;
+  if (source.faults() == 0) return;
+  read.faults += source.faults();
+  read.first_fault = source.snapshot->first_fault;
+}
+
 }  // namespace backupctl::step

@@ -7,6 +7,7 @@
 #include "gate/snapshot/info.h"
 #include "gate/step/at_rest.h"
 #include "gate/step/context.h"
+#include "gate/step/read_tree.h"
 
 namespace backupctl::step {
 
@@ -24,5 +25,8 @@ struct Source {
 /// A cold service's tree, which must stand still; a hot one's as it is; else the service's last snapshot, and a new one where
 /// that is too old (wire.md, --sync). Error: Exit::bad_data, it is empty (D3); take_snapshot()'s.
 Result<Source> open_source(Context& context, const policy::Service& service);
+
+/// Adds to what was read of a snapshot what the snapshot itself lacks (D2), and the downtime it took (S3).
+void add_snapshot(TreeRead& read, const Source& source);
 
 }  // namespace backupctl::step

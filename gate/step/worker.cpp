@@ -73,7 +73,7 @@ Result<> Worker::show_as_root(int fd, const std::string& what, const std::string
   if (!mapped) return pass(mapped.error());
   if (auto added = add(fd, what, {.writable = writable, .idmap = mapped->get()}, {.target = target}); !added)
     return fail(Exit::bad_config, "the file system of {} cannot show root's files to an unprivileged worker (idmapped mounts): "
-                "put the directory remote on ext4, XFS, btrfs or another that can; nothing was sent there", what);
+                "put it on ext4, XFS, btrfs or another that can; nothing was done with it", what);
   return {};
 }
 

@@ -20,6 +20,9 @@ TEST_CASE("the kernel's list is read, shown and written back to the same bytes")
   REQUIRE(entries.has_value());
   CHECK(acl_text(*entries) == "user::rw-,user:1000:rwx,group::r--,group:2000:r-x,mask::rwx,other::r--");
   CHECK(encode_acl(*entries) == kernel);
+  const auto from_text = parse_acl_text(acl_text(*entries));
+  REQUIRE(from_text.has_value());
+  CHECK(encode_acl(*from_text) == kernel);
 }
 
 TEST_CASE("what is no list is refused") {

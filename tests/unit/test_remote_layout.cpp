@@ -19,6 +19,7 @@ Remote named(const std::string& root) {
 TEST_CASE("paths on a remote of rclone.conf") {
   const Layout folder(named("/OdroidBackup"));
   CHECK(folder.data("calibre") == "od:/OdroidBackup/calibre/data");
+  CHECK(folder.mirror_manifest("calibre") == "od:/OdroidBackup/calibre/data.manifest.json");
   CHECK(folder.archive("calibre", "calibre-2026-01-02.tar.gz") ==
         "od:/OdroidBackup/calibre/archives/calibre-2026-01-02.tar.gz");
   CHECK(folder.extra("www") == "od:/OdroidBackup/extra/www");

@@ -167,6 +167,12 @@ TEST_CASE("the real rclone understands every command") {
   CHECK(read(out) == "one");
   CHECK(run(rclone.list(base + "/dst", true), out) == 0);
   CHECK(read(out).find("7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed") != std::string::npos);
+  std::filesystem::create_directories(base + "/back");
+  CHECK(run(rclone.copy_tree(base + "/dst/data", base + "/back", 100), out) == 0);
+  CHECK(read(base + "/back/new") == "overwriting is not deleting");
+  CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(base + "/back/link")));  // X5: no link is made
+  std::filesystem::remove_all(base + "/back");
+  CHECK(run(rclone.copy_tree(base + "/dst/data", base + "/back", 10), out) == 8);
   CHECK(run(rclone.delete_file(base + "/dst/a"), out) == 0);
   CHECK_FALSE(std::filesystem::exists(base + "/dst/a"));
   CHECK(run(rclone.purge(base + "/dst/history/d"), out) == 0);

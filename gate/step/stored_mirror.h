@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+
+#include "common/record.h"
+#include "common/unique_fd.h"
+#include "gate/state/spool.h"
+#include "gate/step/context.h"
+
+namespace backupctl::step {
+
+/// The mirror of a service on a remote, whose manifest is good.
+struct StoredMirror {
+  const policy::Remote* remote = nullptr;
+  UniqueFd manifest;   ///< the whole of it, in a file without a name: what was verified is what is used (D6)
+  Record record;       ///< the relay's result for it (gate/relay/verify_manifest.h)
+
+  /// The tree was not standing still, or not all of it could be read: what differs from the manifest is left out of a
+  /// restore and named, since it was to be expected. Otherwise a difference means that nothing is restored.
+  [[nodiscard]] bool may_differ() const { return record.number[7] == 1 || record.number[2] != 1; }
+  [[nodiscard]] std::int64_t bytes() const { return record.number[0]; }
+};
+
+/// The newest mirror of a service that has a good manifest (of equals the one on the remote that the policy names first).
+/// @param keys  trusted public keys, PEM. Error: Exit::bad_data, there is none; Exit::io_error, no room for the manifest; a
+/// remote's own.
+Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys);
+
+/// Fetches `data/` into a new folder of the spool. Error: Exit::io_error, no room; a remote's own.
+Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored, const state::Spool& spool);
+
+/// Compares every file with the signed manifest, by size and SHA-256 (D6, X6); what differs is told line by line.
+/// @return how many files extract_mirror() will leave out: none, unless may_differ() or a file has no SHA-256.
+/// Error: Exit::bad_data.
+Result<std::int64_t> verify_mirror(Context& context, const StoredMirror& stored, int mirror);
+
+/// Writes it into the open empty directory `target` as `data/…`, with everything the manifest knows (D7).
+/// @param to  how errors call the directory. @return the extractor's result (gate/restore/extractor.h)
+Result<Record> extract_mirror(Context& context, const StoredMirror& stored, int mirror, int target, const std::string& to);
+
+}  // namespace backupctl::step
