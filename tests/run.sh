@@ -65,6 +65,25 @@ run_test() {
   tally "$log" $status "$title"
 }
 
+# run_pairs SECONDS SCRIPT…: the same for end-to-end tests, two at a time; told in the order in which they end.
+run_pairs() {
+  local limit=$1 script title pid status; shift
+  local -A running=() began=()
+  while [ $# -gt 0 ] || [ ${#running[@]} -gt 0 ]; do
+    while [ $# -gt 0 ] && [ ${#running[@]} -lt 2 ]; do
+      script=$1 title=e2e/$(basename "$1" .sh); shift
+      wanted "$title" || continue
+      timeout --kill-after=30 "$limit" "$script" >"$logs/${title/\//-}.log" 2>&1 </dev/null &
+      running[$!]=$title began[$!]=$SECONDS
+    done
+    [ ${#running[@]} -gt 0 ] || break
+    wait -n -p pid "${!running[@]}"; status=$?
+    title=${running[$pid]} took=$((SECONDS - began[$pid])); unset "running[$pid]"
+    [ $status != 124 ] || printf 'not ok - %s was not done after %s seconds\n' "$title" "$limit" >>"$logs/${title/\//-}.log"
+    tally "$logs/${title/\//-}.log" $status "$title"
+  done
+}
+
 # build_test TITLE DIR meson-option…: a compiler's warning is a failed test.
 build_test() {
   local title=$1 dir=$2 log status=0 began=$SECONDS; shift 2
@@ -105,12 +124,18 @@ for script in "$here"/attack/*.sh; do
 done
 
 heading "End to end"
+# Each has a world of its own and waits more than it computes, so two run at a time; but the end of an account's processes, which
+# uninstall.sh brings about, knows no worlds, so those that call it run alone.
+scripts=()
 for script in "$here"/e2e/*.sh; do
   [ -x "$script" ] || continue      # lib.sh and world.sh are sourced
-  limit=420
-  [ "$script" != "$here/e2e/fresh_root.sh" ] || limit=5400     # it runs all of this once more, on a bare root
-  run_test "e2e/$(basename "$script" .sh)" $limit "$script"
+  case $(basename "$script" .sh) in
+    fresh_root) run_test e2e/fresh_root 7200 "$script" ;;     # it runs all of this twice more, on a bare root
+    install|quickstart) run_test "e2e/$(basename "$script" .sh)" 420 "$script" ;;
+    *) scripts+=("$script") ;;
+  esac
 done
+run_pairs 420 "${scripts[@]}"
 
 heading "Documents"
 run_test "man pages lint clean" 60 mandoc -T lint -W warning "$BACKUPCTL_SOURCE"/man/*.[1-8]

@@ -92,9 +92,11 @@ Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
   target->keep();
   const auto done = backup->fill(target->fd(), wish.to);
   if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, wish.to);
-  if (done->number[3] > 0 || backup->left_out > 0)
-    return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set, and {} files are missing (named above)", wish.to, done->number[3],
-                backup->left_out);
+  if (backup->left_out > 0)
+    return fail(Exit::io_error, "restored to {}, but {} files that are not what the mirror's manifest says were left out, and {} owners, attributes or times could not be "
+                "set (named above)", wish.to, backup->left_out, done->number[3]);
+  if (done->number[3] > 0)
+    return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set (named above)", wish.to, done->number[3]);
   Report report{fmt::format("restored to {}", wish.to), {monitor::text_field("archive", backup->name), monitor::text_field("from", backup->from)}};
   if (wish.only.empty()) report.fields.insert(report.fields.end(), {monitor::number_field("members", done->number[1]), monitor::bytes_field("bytes", done->number[2])});
   return report;

@@ -14,6 +14,7 @@
 #include "gate/step/restore_ground.h"
 #include "gate/step/service_start.h"
 #include "gate/step/service_stop.h"
+#include "gate/step/snapshot.h"
 #include "gate/step/while_stopped.h"
 
 namespace backupctl::step {
@@ -178,6 +179,7 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
   bool exchanged = false;
   const auto downtime = while_stopped(context, service, {}, [&](const service::Names& ran) -> Result<> {
     exchange.units = ran;
+    if (auto forgotten = forget_snapshot(service); !forgotten) return forgotten;
     if (auto done = state::exchange(context.state, exchange); !done) return done;
     exchanged = true;
     tell_journal(context, service.name, fmt::format("exchanged: {} is in place, the old files are in {}", exchange.backup, exchange.stage));
@@ -220,7 +222,10 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   if (!there) return fail(Exit::unavailable, "nothing is kept of a restore of {}, so there is nothing to put back", service.name);
   double downtime = 0;
   if (record->has_value()) {
-    const auto back = while_stopped(context, service, (*record)->units, [&](const service::Names&) { return put_back_and_tell(context, **record); });
+    const auto back = while_stopped(context, service, (*record)->units, [&](const service::Names&) -> Result<> {
+      if (auto forgotten = forget_snapshot(service); !forgotten) return forgotten;
+      return put_back_and_tell(context, **record);
+    });
     if (!back) return pass(back.error());
     downtime = *back;
   } else if (auto ended = end_lease(context.state, context.session, service.name); !ended) {

@@ -188,6 +188,12 @@ std::optional<snapshot::Info> young_snapshot(const policy::Service& service) {
   return info;
 }
 
+Result<> forget_snapshot(const policy::Service& service) {
+  if (service.consistency != policy::Consistency::snapshot) return {};
+  const auto staging = state::open_staging(service.staging, folder);
+  return staging ? snapshot::remove_info(staging->get()) : pass(staging.error());
+}
+
 Result<Report> snapshot(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
   if (service.consistency == policy::Consistency::hot) return Report{"is backed up while it runs, so no snapshot was taken", {}};

@@ -18,4 +18,7 @@ Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& se
 /// The service's last snapshot, if it is whole and not older than snapshot_max_age.
 std::optional<snapshot::Info> young_snapshot(const policy::Service& service);
 
+/// The last snapshot is of another tree than the one there is from now on: nothing is shipped from it any more. Error: Exit::io_error.
+Result<> forget_snapshot(const policy::Service& service);
+
 }  // namespace backupctl::step

@@ -142,7 +142,18 @@ check_says "… is left out" "restored to $ROOT/copy, but 2 files"
 check "… with its other name; the rest is there" test ! -e "$ROOT/copy/data/two" -a ! -e "$ROOT/copy/data/two-again" -a -e "$ROOT/copy/data/one"
 
 check_exit 64 "--mirror and --archive exclude each other" $GATE --restore small --mirror --archive latest --to "$ROOT/none"
-check_exit 64 "one of them is needed" $GATE --restore small --to "$ROOT/none"
+check_exit 64 "… and --only" $GATE --restore small --mirror --only 1 --to "$ROOT/none"
+# In place, with a way back.
+rm -f "$ROOT/vol/small/7"; echo unwanted >"$ROOT/vol/small/1"
+check "sync" sync hot
+echo overwritten >"$ROOT/vol/small/8"; echo kept >"$ROOT/vol/small/7"; check "sync" sync small
+echo lost >"$ROOT/vol/small/7"
+check "in place" $GATE --restore small --mirror --yes
+check "… it is the mirror's" grep -qx kept "$ROOT/vol/small/7"
+check "… and back" $GATE --restore-rollback small
+check "… it is what was there" grep -qx lost "$ROOT/vol/small/7"
+echo 3wo >"$CLOUD/hot/data/two"
+check_exit 74 "what is not whole takes no tree's place" $GATE --restore hot --mirror --yes
 mkdir "$ROOT/full"; touch "$ROOT/full/file"
 check_exit 69 "a directory that is not empty" $GATE --restore small --mirror --to "$ROOT/full"
 check "the spool is clean" test -z "$(ls -A $STATE/spool)"

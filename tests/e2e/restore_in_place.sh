@@ -1,11 +1,11 @@
 #!/bin/bash
 # D6, D7, D8, S1, S2: a restore in place of a running service, with a way back; broken off at any point the tree is the old or
-# the restored one, never a mixture, and the host starts the service. RESTORE_ROUNDS (12) random kills, RESTORE_SEED repeats them.
+# the restored one, never a mixture, and the host starts the service. RESTORE_ROUNDS (6) random kills, RESTORE_SEED repeats them.
 . "$(dirname "$0")/lib.sh"
 e2e_begin "$@"
 here=$E2E_SOURCE/tests/e2e
 export LC_ALL=C.UTF-8
-ROUNDS=${RESTORE_ROUNDS:-12} SEED=${RESTORE_SEED:-$$}
+ROUNDS=${RESTORE_ROUNDS:-6} SEED=${RESTORE_SEED:-$$}
 
 e2e_install
 SERVICE=$(dirname "$DATA") STAGE=$(dirname "$DATA")/.backupctl-staging/vaultwarden/restore RECORD=$STATE/restores/vaultwarden

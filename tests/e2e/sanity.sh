@@ -55,7 +55,7 @@ night() {
   codes=${codes# }
 }
 archives_of() { if [ "$1" = plain ]; then echo "$ROOT/disk/plain/archives"; else echo "$CLOUD/OdroidBackup/$1/archives"; fi; }
-contents() { find "$CLOUD" "$ROOT/disk" -type f -exec sha256sum {} + | cut -d' ' -f1 | sort -u; }
+contents() { find "$CLOUD" "$ROOT/disk" -type f ! -name data.manifest.json -exec sha256sum {} + | cut -d' ' -f1 | sort -u; }
 counts() { [ -e "$(archives_of "$1")/$1-$2.tar.gz.manifest.json" ]; }
 # good_night SERVICE [TITLE]
 good_night() {

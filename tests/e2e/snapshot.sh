@@ -177,6 +177,14 @@ check "… runs" is_running xfs
 start_webdav
 sed -i '/^\[service.xfs\]/,/^consistency/s/"cold"/"snapshot"/' $POLICY
 
+# A restore in place makes the last snapshot one of another tree.
+printf unwanted >/media/ext4/ext4/data/work/file
+check "a snapshot" $GATE --snapshot ext4
+check "a restore in place" $GATE --restore ext4 --archive latest --yes
+check "… --sync takes a new one" $GATE --sync ext4
+check_not "… and ships nothing of before" grep -qx unwanted "$CLOUD/OdroidBackup/ext4/data/work/file"
+check "the restore is final" $GATE --restore-commit ext4
+
 # An old snapshot is not shipped.
 sed -i '/^\[service.ext4\]/a snapshot_max_age = "1s"' $POLICY
 printf four >/media/ext4/ext4/data/work/file
