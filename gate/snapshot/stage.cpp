@@ -69,6 +69,7 @@ Result<Record> run(Args args, UniqueFd source, UniqueFd staging, archive::Report
   if (!*known)
     if (auto anew = start_anew(dir); !anew) return pass(anew.error());
   const std::int64_t offset = clock_offset();
+  const bool hot = args.options.hot;
   args.options.certain = ::time(nullptr) - coarsest_clock;
   // A page that was dirty before this and is written to again through a mapping changes no stamp; after it, every first write
   // to a page does (page_mkwrite in the kernel's filesystems/locking). At rest nothing is mapped.
@@ -82,10 +83,11 @@ Result<Record> run(Args args, UniqueFd source, UniqueFd staging, archive::Report
   Stager stager(std::move(staging), old, list, std::move(args.options), reporter);
   if (auto walked = archive::walk_tree(std::move(source), stager); !walked) return pass(walked.error());
   if (auto finished = stager.finish(); !finished) return pass(finished.error());
-  // With the clock moved meanwhile nobody can say which stamps are certain.
+  // With the clock moved meanwhile nobody can say which stamps are certain: all is copied again, but not while the service waits.
   constexpr std::int64_t a_second = 1000;
   if (std::abs(clock_offset() - offset) > a_second) {
     for (const char* name : {list_name, part_name}) ::unlinkat(again.get(), name, 0);
+    if (hot) return fail(Exit::unavailable, "the clock was set while the tree was copied, so nobody can say what changed meanwhile; try again");
   } else if (::renameat(again.get(), part_name, again.get(), list_name) != 0) {
     return fail_errno(Exit::io_error, errno, "the list of what is staged cannot be renamed");
   }

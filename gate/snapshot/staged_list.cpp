@@ -96,9 +96,14 @@ Result<bool> settle_lists(int dir, const std::string& boot) {
   };
   ListReader old(open_list(dir, list_name, O_RDONLY));
   const bool has_old = believed(old);
+  const bool old_is_lost = !has_old && ::faccessat(dir, list_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   ListReader part(open_list(dir, part_name, O_RDONLY));
   const auto part_boot = part.boot();
-  if (!part_boot || (!boot.empty() && *part_boot != boot)) return has_old;
+  if (!part_boot || (!boot.empty() && *part_boot != boot)) {
+    ::unlinkat(dir, part_name, 0);   // cut off in its first line, or of another boot
+    return has_old;
+  }
+  if (old_is_lost) return false;   // what it named, and the source has no more, would stay in the copy for good
 
   static constexpr const char* merged_name = "list.merged";
   ::unlinkat(dir, merged_name, 0);

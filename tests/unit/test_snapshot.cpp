@@ -174,6 +174,17 @@ TEST_CASE("a pass that was broken off: its entries, and from where it ended thos
     REQUIRE(settle_lists(world.tree.open("staging").get(), boot).value());
     CHECK(paths(world, list_name) == std::vector<std::string>{"", "a", "d", "d/x", "z"});
   }
+  SUBCASE("in its first line: it is thrown away") {
+    std::ofstream(world.tree.at("staging/list.part")) << "back";
+    REQUIRE(settle_lists(world.tree.open("staging").get(), boot).value());
+    CHECK(paths(world, list_name) == std::vector<std::string>{"", "a", "d", "d/x", "z"});
+    CHECK(::access(world.tree.at("staging/list.part").c_str(), F_OK) != 0);
+  }
+  SUBCASE("with a list before it that is not believed, nothing is known of its end") {
+    write_list(world, list_name, other_boot, {{"", of_type(S_IFDIR)}, {"z", of_type(S_IFREG)}});
+    write_list(world, part_name, boot, {{"", of_type(S_IFDIR)}, {"b", of_type(S_IFREG)}});
+    CHECK_FALSE(settle_lists(world.tree.open("staging").get(), boot).value());
+  }
   SUBCASE("in another boot it is not believed") {
     write_list(world, part_name, other_boot, {{"", of_type(S_IFDIR)}, {"b", of_type(S_IFREG)}});
     REQUIRE(settle_lists(world.tree.open("staging").get(), boot).value());
