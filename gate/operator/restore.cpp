@@ -73,8 +73,8 @@ std::string question(const step::RestoreWish& wish, const policy::Policy& policy
   const auto service = policy.services.find(wish.service);
   const std::string path = service == policy.services.end() ? "the tree of " + escape_line(wish.service, 64) : service->second.path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
-  return fmt::format("{} would be replaced by the archive of {}, with the service stopped meanwhile, and the old files kept until --restore-commit",
-                     what, wish.date ? format_date(*wish.date) : "the latest date");
+  return fmt::format("{} would be replaced by the {}, with the service stopped meanwhile, and the old files kept until --restore-commit",
+                     what, wish.mirror ? "mirror" : "archive of " + (wish.date ? format_date(*wish.date) : "the latest date"));
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ Result<> TargetTree::enter(std::string_view name, const Member* member) {
   if (!fd || ::fstat(fd.get(), &st) != 0) return in_the_way(errno, member != nullptr ? std::string_view(member->path) : name);
   Level level{path_.size() + (path_.empty() ? 0 : 1) + last.size(), st.st_mtim, {}};
   if (member != nullptr) {
-    if (!made) drop_attributes(fd.get());  // of an earlier member, or an earlier pass
+    drop_attributes(fd.get());  // of an earlier member, an earlier pass, or what the directory above bequeaths
     apply_member({fd.get(), -1, nullptr}, *member, reporter_);
     level.mtime = member->st.st_mtim;
     level.acl_default = member->attributes.acl_default;
@@ -74,7 +74,7 @@ Result<> TargetTree::enter(std::string_view name, const Member* member) {
     const ssize_t n = ::fgetxattr(fd.get(), acl_default_xattr, list.data(), list.size());
     if (n > 0) level.acl_default.assign(list.data(), static_cast<std::size_t>(n));
   }
-  if (!made) ::fremovexattr(fd.get(), acl_default_xattr);
+  ::fremovexattr(fd.get(), acl_default_xattr);
   if (!path_.empty()) path_ += '/';
   path_ += last;
   levels_.push_back(std::move(level));

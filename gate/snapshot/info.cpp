@@ -1,6 +1,7 @@
 #include "gate/snapshot/info.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,8 +21,11 @@ constexpr std::size_t most_bytes = 8192;
 }  // namespace
 
 std::optional<Info> read_info(int dir) {
-  UniqueFd fd = open_beneath(dir, info_name, O_RDONLY | O_NOFOLLOW);
-  const auto text = fd ? read_all(fd.get(), most_bytes) : Result<std::string>(std::string());
+  // The one folder of ours that the stager may write to: a FIFO by this name must not hold up the gate (S5).
+  UniqueFd fd = open_beneath(dir, info_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  struct stat st{};
+  const bool file = fd && ::fstat(fd.get(), &st) == 0 && S_ISREG(st.st_mode);
+  const auto text = file ? read_all(fd.get(), most_bytes) : Result<std::string>(std::string());
   if (!text || text->empty()) return {};
   std::map<std::string, std::string> values;
   std::istringstream lines(*text);
@@ -34,13 +38,14 @@ std::optional<Info> read_info(int dir) {
   if (values.contains("downtime")) info.downtime = std::atof(values["downtime"].c_str());
   info.faults = std::atoll(values["faults"].c_str());
   info.first_fault = values["first_fault"];
+  info.of = values["of"];
   return info;
 }
 
 Result<> write_info(int dir, const Info& info) {
   std::string text = fmt::format("taken {}\nmethod {}\n", info.taken, info.method);
   if (info.downtime) text += fmt::format("downtime {:.3f}\n", *info.downtime);
-  text += fmt::format("faults {}\nfirst_fault {}\n", info.faults, info.first_fault);
+  text += fmt::format("faults {}\nfirst_fault {}\nof {}\n", info.faults, info.first_fault, info.of);
   ::unlinkat(dir, new_name, 0);
   UniqueFd fd = open_beneath(dir, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   if (fd && write_all(fd.get(), text) && ::fsync(fd.get()) == 0 && ::renameat(dir, new_name, dir, info_name) == 0 && ::fsync(dir) == 0) return {};

@@ -16,6 +16,7 @@ struct Info {
   std::optional<double> downtime = {};    ///< seconds the service stood still (S3); nothing: it was not running
   std::int64_t faults = 0;                ///< files that are not in it as they should be (D2)
   std::string first_fault = {};           ///< one of them, escaped
+  std::string of = {};                    ///< what it is of: the SHA-256 of path and exclude, hexadecimal
 };
 
 /// @param dir  the staging directory. @return nothing where there is none, or none that is understood.

@@ -79,7 +79,7 @@ Result<> Stager::found(const Found& entry) {
     Stamp open = stamp;
     open.open = 1;
     if (auto told = list_.add(entry.path, open); !told) return told;
-    if (*known && (*known)->stamp.type != stamp.type)
+    if (*known && ((*known)->stamp.type != stamp.type || ((*known)->stamp.open != 0 && !S_ISDIR(mode))))
       if (auto removed = forget(**known); !removed) return removed;
     const std::uint64_t faults = reporter_.incomplete();
     if (auto placed = place(entry, stamp); !placed) return placed;
@@ -147,6 +147,7 @@ Result<> Stager::copy(int from, const Member& member, Stamp& stamp) {
       const ssize_t n = ::pread(from, buffer_.data(), wished, extent.offset);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) lost(NotRead::unreadable, std::string_view(member.path).substr(std::string_view(tree_name).size() + 1), "cannot be read to its end: " + errno_text(errno));
+      if (n == 0) lost(NotRead::changed, std::string_view(member.path).substr(std::string_view(tree_name).size() + 1), "ended before its end");
       if (n <= 0) {
         stamp.open = 1;
         return {};

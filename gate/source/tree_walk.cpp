@@ -2,8 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -50,6 +52,12 @@ UniqueFd open_entry(int dir, const char* name, std::uint8_t type, struct stat& s
   }
   errno = EAGAIN;  // someone swaps it faster than we look
   return {};
+}
+
+/// What a btrfs snapshot shows in place of a subvolume that it does not hold (BTRFS_EMPTY_SUBVOL_DIR_OBJECTID, linux/btrfs_tree.h).
+bool is_empty_stub(int fd, const struct stat& st) {
+  struct statfs fs {};
+  return st.st_ino == 2 && ::fstatfs(fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
 }
 
 class Walk {
@@ -126,7 +134,7 @@ class Walk {
       return {};
     }
     const bool directory = S_ISDIR(entry.st.st_mode);
-    if (directory && entry.st.st_dev != device_) {
+    if (directory && (entry.st.st_dev != device_ || is_empty_stub(fd.get(), entry.st))) {
       visitor_.lost(NotRead::mount, path_, "another file system (or btrfs subvolume) is not part of the tree");
       return {};
     }

@@ -12,6 +12,7 @@
 
 #include "common/io.h"
 #include "gate/state/directory_attributes.h"
+#include "gate/state/staging.h"
 #include "policy/in_tree_staging.h"
 
 namespace backupctl::state {
@@ -36,6 +37,7 @@ class Ends {
     if (!ends.base_) return fail_errno(Exit::io_error, errno, "cannot open {}", exchange.base);
     ends.stage_ = open_no_symlinks(exchange.stage, O_RDONLY | O_DIRECTORY);
     if (!ends.stage_) return fail_errno(Exit::io_error, errno, "cannot open {} (is its file system mounted?)", exchange.stage);
+    if (!is_private(ends.stage_.get())) return fail(Exit::bad_config, "{} is not root's alone any more, so nothing of it is put in place", exchange.stage);
     return ends;
   }
   [[nodiscard]] Result<Spot> place(const Exchange::Slot& slot) const { return spot(base_.get(), slot.place); }
@@ -148,6 +150,7 @@ Result<> exchange(const StateDir& state, Exchange& exchange) {
     const auto staged = ends->staged(slot);
     if (!place || !staged) return pass(place ? staged.error() : place.error());
     slot.inode = staged->inode;
+    slot.had_old = place->inode != 0;
   }
   exchange.phase = Exchange::Phase::moving;
   if (auto written = write_exchange(state, exchange); !written) return written;
@@ -162,6 +165,12 @@ Result<> exchange(const StateDir& state, Exchange& exchange) {
 Result<> put_back(const StateDir& state, Exchange exchange) {
   const auto ends = Ends::open(exchange);
   if (!ends) return pass(ends.error());
+  for (const Exchange::Slot& slot : exchange.slots) {   // without them the way back would only take away what is there
+    if (!slot.had_old) continue;
+    const auto staged = ends->staged(slot);
+    if (!staged) return pass(staged.error());
+    if (staged->inode == 0) return fail(Exit::io_error, "the old {} is gone from {}, so there is nothing to put back; nothing was changed", slot.staged, exchange.stage);
+  }
   if (exchange.entries)
     if (auto listed = list_entries(*ends, exchange); !listed) return listed;
   for (Exchange::Slot& slot : exchange.slots) {  // the service may have put others in their place

@@ -26,6 +26,7 @@ struct Exchange {
     std::string place;        ///< relative to `base`
     std::string staged;       ///< relative to `stage`
     std::uint64_t inode = 0;  ///< of what is restored; 0: nothing is, and what is in place goes
+    bool had_old = false;     ///< something was in place before
   };
   Phase phase = Phase::moving;
   std::string service;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <cerrno>
 
@@ -14,6 +15,9 @@ namespace {
 Result<UniqueFd> enter(int parent, const std::string& name, const std::string& path, mode_t forbidden) {
   if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(Exit::io_error, errno, "cannot make {}; nothing was done", path);
   UniqueFd fd = open_beneath(parent, name, O_RDONLY | O_DIRECTORY);
+  // What the directory above bequeaths would go on to every copy (D7).
+  for (const char* list : {"system.posix_acl_default", "system.posix_acl_access"})
+    if (fd) ::fremovexattr(fd.get(), list);
   if (!fd) return fail_errno(errno == ELOOP || errno == ENOTDIR ? Exit::bad_config : Exit::io_error, errno, "cannot open {} as a directory; nothing was done", path);
   struct stat st{};
   if (::fstat(fd.get(), &st) != 0 || st.st_uid != 0 || (st.st_mode & forbidden) != 0)
@@ -22,6 +26,11 @@ Result<UniqueFd> enter(int parent, const std::string& name, const std::string& p
 }
 
 }  // namespace
+
+bool is_private(int dir) {
+  struct stat st{};
+  return ::fstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == 0 && (st.st_mode & 077) == 0;
+}
 
 Result<UniqueFd> open_private_folder(int parent, const std::string& name, const std::string& path) { return enter(parent, name, path, 077); }
 

@@ -14,6 +14,9 @@ namespace backupctl::state {
 /// @return the folder. Error: Exit::bad_config, it is somebody else's; Exit::io_error, it cannot be made.
 Result<UniqueFd> open_staging(const std::string& staging, const std::string& folder);
 
+/// Whether an open directory is root's, and nobody else's.
+bool is_private(int dir);
+
 /// The same for one folder `name` of the opened directory `parent`. @param path  of the folder, for errors.
 Result<UniqueFd> open_private_folder(int parent, const std::string& name, const std::string& path);
 

@@ -14,6 +14,7 @@ Result<std::optional<double>> bring_to_rest(Context& context, const policy::Serv
   if (service.consistency == policy::Consistency::snapshot) {
     const auto info = take_snapshot(context, service);
     if (!info) return pass(info.error());
+    context.taken = *info;
     return info->downtime;
   }
   if (service.consistency == policy::Consistency::hot || controller == nullptr) return std::optional<double>{};

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "gate/monitor/session.h"
+#include "gate/snapshot/info.h"
 #include "gate/state/state_dir.h"
 #include "policy/decision.h"
 #include "policy/policy.h"
@@ -21,6 +23,7 @@ struct Context {
   bool over_gate = true;      ///< false: the operator on the host
   bool replace = false;       ///< the operator's --archive NAME --replace
   bool gives_way = false;     ///< only reads what lies on remotes (verify, drill): ended by a step that needs a credential it has
+  std::optional<snapshot::Info> taken = {};   ///< the snapshot of this request, which all its steps ship whatever its age
 };
 
 }  // namespace backupctl::step

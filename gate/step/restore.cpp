@@ -9,6 +9,7 @@
 
 #include "common/io.h"
 #include "gate/config/policy_file.h"
+#include "gate/state/history.h"
 #include "gate/step/helpers.h"
 #include "gate/step/restore_in_place.h"
 #include "gate/step/stored_archive.h"
@@ -50,6 +51,10 @@ class Target {
 Result<Backup> obtain_archive(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
   auto stored = find_archive(context, service, wish.date, keys);
   if (!stored) return pass(stored.error());
+  const auto history = state::read_history(context.state, service.name);
+  if (wish.to.empty() && !wish.date && (!history || (history->newest_committed && *history->newest_committed > stored->date)))
+    return fail(Exit::bad_data, "the newest archive on the remotes is of {}, and this host committed a newer one, so it does not take the tree's place and nothing was done; if it "
+                "is to, name its date (--archive {})", format_date(stored->date), format_date(stored->date));
   auto archive = fetch(context, service, *stored);
   if (!archive) return pass(archive.error());
   if (auto verified = verify(context, *stored, archive->get(), wish.only); !verified) return pass(verified.error());
@@ -69,6 +74,9 @@ struct Fetched {
 Result<Backup> obtain_mirror(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
   auto stored = find_mirror(context, service, keys);
   if (!stored) return pass(stored.error());
+  if (wish.to.empty() && state::last_mirrored(context.state, service.name) > stored->record.number[1])
+    return fail(Exit::bad_data, "the newest mirror on the remotes is older than the last that this host made, so it does not take the tree's place and nothing was done; restore "
+                "with --to and look, or from an archive");
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
   auto mirror = fetch_mirror(context, service, *stored, *spool);
@@ -78,10 +86,15 @@ Result<Backup> obtain_mirror(Context& context, const policy::Service& service, c
   if (*left_out > 0 && wish.to.empty())
     return fail(Exit::io_error, "{} files of the mirror are not what its manifest says (named above), so it does not take the tree's place and nothing was done; "
                 "restore with --to and look, or from an archive", *left_out);
+  // What the sync could not read has no line in the manifest, so nothing would be missed.
+  if (!stored->complete() && wish.to.empty())
+    return fail(Exit::io_error, "the sync that made the mirror was not complete, so it does not take the tree's place and nothing was done; restore with --to and look, or "
+                "from an archive");
+  const bool complete = stored->complete();
   const auto fetched = std::make_shared<Fetched>(Fetched{std::move(*stored), std::move(*spool), std::move(*mirror)});
   return Backup{"mirror", fetched->stored.remote->name,
                 [&context, fetched](int target, const std::string& to) { return extract_mirror(context, fetched->stored, fetched->mirror.get(), target, to); },
-                *left_out};
+                *left_out, complete};
 }
 
 Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
@@ -95,6 +108,8 @@ Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
   if (backup->left_out > 0)
     return fail(Exit::io_error, "restored to {}, but {} files that are not what the mirror's manifest says were left out, and {} owners, attributes or times could not be "
                 "set (named above)", wish.to, backup->left_out, done->number[3]);
+  if (!backup->complete)
+    return fail(Exit::io_error, "restored to {}, but the sync that made the mirror was not complete: files may be missing", wish.to);
   if (done->number[3] > 0)
     return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set (named above)", wish.to, done->number[3]);
   Report report{fmt::format("restored to {}", wish.to), {monitor::text_field("archive", backup->name), monitor::text_field("from", backup->from)}};

@@ -8,6 +8,7 @@
 
 #include "common/escape.h"
 #include "common/io.h"
+#include "gate/snapshot/btrfs.h"
 #include "gate/state/staging.h"
 #include "gate/step/tree.h"
 #include "policy/in_tree_staging.h"
@@ -41,8 +42,10 @@ Result<std::optional<Where>> where_is_tree(const std::string& path) {
   const UniqueFd tree = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
   if (!tree && errno == ENOENT) return std::optional<Where>{};
   if (!tree) return fail_errno(Exit::bad_config, errno, "cannot open the tree {}; nothing was done", path);
-  const auto found = where(tree.get(), path);
+  auto found = where(tree.get(), path);
   if (!found) return pass(found.error());
+  // A subvolume stays one: a directory in its place could not be snapshotted, and an old subvolume is not removed like a tree.
+  found->is_mount_point = found->is_mount_point || snapshot::is_subvolume(tree.get());
   return std::optional(*found);
 }
 

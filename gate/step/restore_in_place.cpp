@@ -1,21 +1,26 @@
 #include "gate/step/restore_in_place.h"
 
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "common/escape.h"
+#include "common/io.h"
 #include "common/remove.h"
 #include "gate/journal/journal.h"
 #include "gate/state/exchange.h"
+#include "gate/state/history.h"
 #include "gate/state/lock.h"
+#include "gate/state/staging.h"
 #include "gate/step/proof.h"
 #include "gate/step/restore_ground.h"
 #include "gate/step/service_start.h"
 #include "gate/step/service_stop.h"
 #include "gate/step/snapshot.h"
 #include "gate/step/while_stopped.h"
+#include "policy/retention.h"
 
 namespace backupctl::step {
 namespace {
@@ -56,13 +61,28 @@ std::string list(const std::vector<std::string>& paths) {
 std::string suffix_of(const RestoreWish& wish) { return wish.only.empty() ? "" : " (only " + list(wish.only) + ")"; }
 
 /// Whether an earlier restore, of which only the proof is missing, is what is wished for now.
-bool is_wished(const state::Exchange& exchange, const RestoreWish& wish) {
-  const std::string dated = fmt::format("{}-{}.", wish.service, wish.date ? format_date(*wish.date) : "");
-  return exchange.backup.ends_with(suffix_of(wish)) && (exchange.backup.find(" (only ") == std::string::npos) == wish.only.empty() &&
-         (!wish.date || exchange.backup.starts_with(dated));
+bool is_wished(const Context& context, const state::Exchange& exchange, const RestoreWish& wish) {
+  const std::string name = exchange.backup.substr(0, exchange.backup.find(' '));
+  if (exchange.backup != name + suffix_of(wish)) return false;
+  const auto archive = policy::parse_archive_name(name);
+  if (wish.mirror || !archive) return wish.mirror && !archive;
+  if (wish.date) return archive->date == *wish.date;
+  const auto history = state::read_history(context.state, wish.service);   // "latest" is the one this host committed last
+  return history && history->newest_committed == archive->date;
 }
 
-Result<> put_back_and_tell(Context& context, const state::Exchange& exchange) {
+/// Only what is root's alone: the owner of the directory above may have put another there by this name (X5).
+bool remove_stage(const std::string& path) {
+  {
+    const UniqueFd dir = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
+    if (!dir) return errno == ENOENT;
+    if (!state::is_private(dir.get()) || !remove_beneath(dir.get())) return false;
+  }
+  return ::rmdir(path.c_str()) == 0;
+}
+
+Result<> put_back_and_tell(Context& context, const policy::Service& service, const state::Exchange& exchange) {
+  if (auto forgotten = forget_snapshot(service); !forgotten) return forgotten;
   if (auto back = state::put_back(context.state, exchange); !back) return back;
   tell_journal(context, exchange.service, "the old files are in place again, instead of " + exchange.backup);
   return {};
@@ -71,23 +91,32 @@ Result<> put_back_and_tell(Context& context, const state::Exchange& exchange) {
 /// The service does not run on what was restored.
 Error go_back(Context& context, const policy::Service& service, const state::Exchange& exchange, const std::string& why) {
   context.output.note(fmt::format("the service does not run on what was restored ({}): going back", why), true);
-  const auto back = while_stopped(context, service, exchange.units, [&](const service::Names&) { return put_back_and_tell(context, exchange); });
+  const auto back = while_stopped(context, service, exchange.units, [&](const service::Names&) { return put_back_and_tell(context, service, exchange); });
+  if (!back && !state::read_exchange(context.state, service.name).value_or(exchange).has_value())
+    return {Exit::unavailable, fmt::format("the service does not run on what was restored ({}); the old files are in place again, but {}", why, back.error().sentence)};
   if (!back)
     return {Exit::unavailable,
             fmt::format(
                 "the service does not run on what was restored ({}), and going back failed: {}; see to it, then run backupctl --restore-rollback {}",
                 why, back.error().sentence, service.name)};
-  static_cast<void>(state::remove_tree(exchange.stage));
+  static_cast<void>(remove_stage(exchange.stage));
   return {Exit::unavailable,
           fmt::format("the service does not run on what was restored ({}), so the old files are in place again, and it runs as before", why)};
 }
 
+Error undecided(const policy::Service& service, const std::string& why) {
+  return {Exit::unavailable, fmt::format("the service does not run on what an earlier restore put in place ({}); nothing was changed: start it, or choose: "
+                                         "--restore-rollback {} for the old files, --restore-commit {} to give them up", why, service.name, service.name)};
+}
+
 /// From the exchange to the end: it runs on what was restored, or goes back.
-Result<Report> conclude(Context& context, const policy::Service& service, state::Exchange exchange, double downtime) {
+/// @param fresh  the exchange is of this run: an earlier one's files may have been written to for days, and giving those up is no
+///   decision for a program
+Result<Report> conclude(Context& context, const policy::Service& service, state::Exchange exchange, double downtime, bool fresh) {
   const policy::Controller* controller = controller_of(context, service);
   if (controller != nullptr && !exchange.units.empty()) {
     if (auto runs = prove_running(context, service, *controller, exchange.units); !runs)
-      return pass(go_back(context, service, exchange, runs.error().sentence));
+      return fresh ? pass(go_back(context, service, exchange, runs.error().sentence)) : pass(undecided(service, runs.error().sentence));
   } else if (controller != nullptr) {
     context.output.note("the service did not run before, so it was not started", false);
   }
@@ -107,7 +136,7 @@ class Staged {
   Staged(const Staged&) = delete;
   Staged& operator=(const Staged&) = delete;
   ~Staged() {
-    if (!path_.empty()) static_cast<void>(state::remove_tree(path_));
+    if (!path_.empty()) static_cast<void>(remove_stage(path_));
   }
   void keep() { path_.clear(); }
 
@@ -131,8 +160,8 @@ Result<std::vector<state::Exchange::Slot>> stage(const Ground& ground, const pol
 Result<Report> take_up(Context& context, const policy::Service& service, const state::Exchange& exchange) {
   context.output.note(fmt::format("taking up the restore of {}, which was broken off after the exchange", exchange.backup), true);
   if (auto ended = end_lease(context.state, context.session, service.name); !ended)
-    return pass(go_back(context, service, exchange, "it cannot be started: " + ended.error().sentence));
-  return conclude(context, service, exchange, 0);
+    return pass(undecided(service, ended.error().sentence));
+  return conclude(context, service, exchange, 0, false);
 }
 
 }  // namespace
@@ -153,7 +182,7 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
   if (!lock) return pass(lock.error());
   const auto earlier = settled_record(context, service.name);
   if (!earlier) return pass(earlier.error());
-  if (earlier->has_value() && (*earlier)->phase == Phase::unproven && is_wished(**earlier, wish)) return take_up(context, service, **earlier);
+  if (earlier->has_value() && (*earlier)->phase == Phase::unproven && is_wished(context, **earlier, wish)) return take_up(context, service, **earlier);
   if (earlier->has_value())
     return fail(Exit::unavailable,
                 "the old files of an earlier restore ({}) are still kept; give them up with --restore-commit {}, or put them back with "
@@ -166,6 +195,8 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
     return fail_errno(Exit::io_error, errno, "cannot clear {} of what an earlier restore left; nothing was done", ground->stage);
   const auto backup = obtain();
   if (!backup) return pass(backup.error());
+  if (!service.exclude.empty() && wish.only.empty())
+    context.output.note("what the policy's exclude leaves out is in no backup: after this it is among the old files alone, until they are given up", true);
   auto slots = stage(*ground, service, wish, *backup);
   if (!slots) return pass(slots.error());
 
@@ -189,7 +220,7 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
   if (!left || left->has_value()) staged.keep();  // there is a way back, which leads through it
   if (!exchanged) return pass(downtime.error());
   if (!downtime) return pass(go_back(context, service, exchange, downtime.error().sentence));
-  return conclude(context, service, exchange, *downtime);
+  return conclude(context, service, exchange, *downtime, true);
 }
 
 Result<Report> restore_commit(Context& context, const std::string& name) {
@@ -205,7 +236,7 @@ Result<Report> restore_commit(Context& context, const std::string& name) {
     return Report{"nothing is kept of a restore, so nothing was done", {}, Exit::skipped};
   // The record first: half of the old files must never be put back.
   if (auto removed = state::remove_exchange(context.state, service.name); !removed) return pass(removed.error());
-  if (!state::remove_tree(stage))
+  if (!remove_stage(stage))
     return fail_errno(Exit::io_error, errno, "the restore is final, but not all of {} could be removed; try again", stage);
   return Report{"what the restore had put aside is gone", {}};
 }
@@ -223,8 +254,7 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   double downtime = 0;
   if (record->has_value()) {
     const auto back = while_stopped(context, service, (*record)->units, [&](const service::Names&) -> Result<> {
-      if (auto forgotten = forget_snapshot(service); !forgotten) return forgotten;
-      return put_back_and_tell(context, **record);
+      return put_back_and_tell(context, service, **record);
     });
     if (!back) return pass(back.error());
     downtime = *back;

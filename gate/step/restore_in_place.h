@@ -18,6 +18,7 @@ struct Backup {
   std::string from;  ///< the remote
   std::function<Result<Record>(int target, const std::string& to)> fill;
   std::int64_t left_out = 0;  ///< files of a mirror that are not in it as its manifest says; in place there are none
+  bool complete = true;       ///< false: of a mirror whose sync was not
 };
 /// Fetches and verifies one, all of it (D6). Nothing else has happened when it is called.
 using Obtain = std::function<Result<Backup>()>;

@@ -29,7 +29,10 @@ Result<lease::Lease> lease_for(Context& context, const policy::Service& service,
   if (context.over_gate) {  // S6: the day's allowance bounds this one as well
     const auto boot = lease::boot_id();
     if (!boot) return pass(boot.error());
-    max_down = lease::allowance(lease::read_downtime(context.state, service.name), service.guard, *boot).value_or(policy::Seconds(0));
+    const auto allowed = lease::allowance(lease::read_downtime(context.state, service.name), service.guard, *boot);
+    // Asked once more: what waited in the queue was allowed when it came, and others of it have stopped the service since.
+    if (!allowed) return fail(Exit::not_permitted, "the service was started only just now, or stood still too long today already, so it was not stopped; try again later");
+    max_down = *allowed;
   }
   return lease::make(service.name, context.caller, controller, running, max_down, service.guard.idle_down);
 }
@@ -59,7 +62,7 @@ Result<std::optional<Stopped>> stop_service(Context& context, const policy::Serv
   const bool had_lease = leased->has_value();
   auto state = service::query(controller, service.name, run, had_lease ? std::optional(false) : std::nullopt);
   if (!state) return pass(state.error());
-  if (!state->other.empty())
+  if (!state->other.empty() && due.empty())
     return fail(Exit::unavailable, "{} neither runs nor is stopped, so nothing was stopped; bring it to rest or start it by hand", state->other.front());
   if (state->running.empty() && due.empty() && !state->missing.empty() && !had_lease)
     return fail(Exit::unavailable, "{} does not exist, so nothing was stopped; create it or mend controller.{} in the policy",
@@ -67,6 +70,8 @@ Result<std::optional<Stopped>> stop_service(Context& context, const policy::Serv
   if (state->running.empty() && due.empty()) return std::optional<Stopped>{};
 
   service::Names units = due;
+  // One that is about to be started anew again and again neither runs nor rests; what goes back must stop it (D6).
+  for (const std::string& unit : state->other) state->running.push_back(unit.substr(0, unit.find(" (")));
   for (const std::string& unit : state->running)
     if (std::find(units.begin(), units.end(), unit) == units.end()) units.push_back(unit);
   auto lease = lease_for(context, service, controller, std::move(*leased), units);

@@ -10,6 +10,7 @@
 #include "common/escape.h"
 #include "common/io.h"
 #include "common/remove.h"
+#include "common/sha256.h"
 #include "gate/lease/lease.h"
 #include "gate/lease/store.h"
 #include "gate/sandbox/helper.h"
@@ -27,6 +28,13 @@ namespace {
 
 constexpr const char* folder = "snapshot";
 constexpr const char* probe_name = "probe";
+
+/// What a snapshot is of: with another path, or other patterns, it is none of this service any more.
+std::string identity(const policy::Service& service) {
+  std::string text = service.path;
+  for (const std::string& pattern : service.exclude) text += '\0' + pattern;
+  return to_hex(sha256(text));
+}
 
 /// One snapshot being made.
 class Snapshot {
@@ -50,6 +58,7 @@ class Snapshot {
   const policy::Service& service_;
   UniqueFd tree_, staging_;
   snapshot::Info info_;
+  std::vector<std::string> mounts_;
   bool btrfs_ = false;
 };
 
@@ -118,6 +127,7 @@ Result<> Snapshot::prepare() {
 
 Result<> Snapshot::make() {
   info_.taken = ::time(nullptr);
+  mounts_ = missed_mounts(service_.path, service_.exclude);   // no walk sees them, and a service that runs may bring or take some
   if (btrfs_) {
     info_.method = "btrfs";
     return snapshot::make_btrfs(tree_.get(), staging_.get(), snapshot::tree_name);
@@ -131,12 +141,18 @@ Result<> Snapshot::make() {
 
 Result<snapshot::Info> Snapshot::finish(std::optional<double> downtime) {
   info_.downtime = downtime;
-  for (const std::string& mount : missed_mounts(service_.path, service_.exclude)) {
-    context_.output.note(fmt::format("mount point, not read: {}", mount), true);
-    if (info_.first_fault.empty()) info_.first_fault = "mount point, not read: " + mount;
+  for (const std::string& mount : mounts_) {
+    const std::string fault = "mount point, not read: " + escape_line(mount, 512);
+    context_.output.note(fault, true);
+    if (info_.first_fault.empty()) info_.first_fault = fault;
     ++info_.faults;
   }
-  if (::syncfs(staging_.get()) != 0) return fail_errno(Exit::io_error, errno, "the snapshot in {} cannot be written to the disk", service_.staging);
+  info_.of = identity(service_);
+  if (::syncfs(staging_.get()) != 0) {
+    const int code = errno;   // told once: what is staged looks well to the next run
+    for (const char* list : {snapshot::list_name, snapshot::part_name}) ::unlinkat(staging_.get(), list, 0);
+    return fail_errno(Exit::io_error, code, "the snapshot in {} cannot be written to the disk", service_.staging);
+  }
   if (auto written = snapshot::write_info(staging_.get(), info_); !written) return pass(written.error());
   return info_;
 }
@@ -180,11 +196,20 @@ Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& se
   return snapshot.finish(downtime);
 }
 
+Result<UniqueFd> open_snapshot(const policy::Service& service) {
+  const auto staging = state::open_staging(service.staging, folder);
+  if (!staging) return pass(staging.error());
+  UniqueFd tree = open_beneath(staging->get(), snapshot::tree_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!tree) return fail_errno(Exit::io_error, errno, "the snapshot in {} cannot be opened; nothing was sent", service.staging);
+  if (is_empty_directory(tree.get())) return fail(Exit::bad_data, "the snapshot in {} is empty: nothing was sent and the copies stay as they are", service.staging);
+  return tree;
+}
+
 std::optional<snapshot::Info> young_snapshot(const policy::Service& service) {
   const auto staging = state::open_staging(service.staging, folder);
   auto info = staging ? snapshot::read_info(staging->get()) : std::nullopt;
   const std::int64_t age = info ? ::time(nullptr) - info->taken : -1;
-  if (age < 0 || age > service.snapshot_max_age.count()) return {};   // one from the future tells nothing
+  if (age < 0 || age > service.snapshot_max_age.count() || info->of != identity(service)) return {};   // one from the future tells nothing
   return info;
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "common/unique_fd.h"
 #include "gate/snapshot/info.h"
 #include "gate/step/context.h"
 #include "gate/step/step.h"
@@ -14,6 +15,9 @@ namespace backupctl::step {
 /// that takes long, and everything that may fail for want of space, comes before the stop (D8).
 /// Error: the service runs as before, or the sentence says that it does not (S1); there is no snapshot then.
 Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& service);
+
+/// The tree of the last snapshot, opened beneath the checked staging directory (X5). Error: Exit::bad_data, it is empty (D3).
+Result<UniqueFd> open_snapshot(const policy::Service& service);
 
 /// The service's last snapshot, if it is whole and not older than snapshot_max_age.
 std::optional<snapshot::Info> young_snapshot(const policy::Service& service);

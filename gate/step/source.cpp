@@ -11,14 +11,14 @@ Result<Source> open_source(Context& context, const policy::Service& service) {
   source.path = service.path;
   if (service.consistency == policy::Consistency::snapshot) {
     source.path = fmt::format("{}/snapshot/{}", service.staging, snapshot::tree_name);
-    source.snapshot = young_snapshot(service);
+    source.snapshot = context.taken ? context.taken : young_snapshot(service);
     if (!source.snapshot) {
       auto taken = take_snapshot(context, service);
       if (!taken) return pass(taken.error());
       source.snapshot = std::move(*taken);
     }
   }
-  auto tree = open_tree_root(source.path);
+  auto tree = source.snapshot ? open_snapshot(service) : open_tree_root(source.path);
   if (!tree) return pass(tree.error());
   source.tree = std::move(*tree);
   if (source.snapshot) return source;

@@ -96,7 +96,7 @@ Result<StoredMirror> find_mirror(Context& context, const policy::Service& servic
     if (!files) return pass(files.error());
     auto found = find_on(context, *files, service.name, keys);
     if (!found) return pass(found.error());
-    if (found->has_value() && (!best || (*found)->record.number[1] > best->record.number[1])) best = std::move(**found);
+    if (found->has_value() && (!best || std::pair((*found)->complete(), (*found)->record.number[1]) > std::pair(best->complete(), best->record.number[1]))) best = std::move(**found);
     if (auto closed = files->close(); !closed) return pass(closed.error());
   }
   if (best) {

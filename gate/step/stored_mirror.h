@@ -18,6 +18,7 @@ struct StoredMirror {
   /// The tree was not standing still, or not all of it could be read: what differs from the manifest is left out of a
   /// restore and named, since it was to be expected. Otherwise a difference means that nothing is restored.
   [[nodiscard]] bool may_differ() const { return record.number[7] == 1 || record.number[2] != 1; }
+  [[nodiscard]] bool complete() const { return record.number[2] == 1; }
   [[nodiscard]] std::int64_t bytes() const { return record.number[0]; }
 };
 

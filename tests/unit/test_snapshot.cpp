@@ -196,7 +196,7 @@ TEST_CASE("what a snapshot was is read back as it was written") {
   const TestTree tree;
   const UniqueFd dir = tree.open();
   CHECK_FALSE(read_info(dir.get()).has_value());
-  REQUIRE(write_info(dir.get(), {1700000000, "shared blocks", 1.25, 2, "changed while it was read: a b"}));
+  REQUIRE(write_info(dir.get(), {1700000000, "shared blocks", 1.25, 2, "changed while it was read: a b", "0123"}));
   const auto info = read_info(dir.get());
   REQUIRE(info.has_value());
   CHECK(info->taken == 1700000000);
@@ -204,6 +204,7 @@ TEST_CASE("what a snapshot was is read back as it was written") {
   CHECK(info->downtime == 1.25);
   CHECK(info->faults == 2);
   CHECK(info->first_fault == "changed while it was read: a b");
+  CHECK(info->of == "0123");
   REQUIRE(remove_info(dir.get()));
   CHECK_FALSE(read_info(dir.get()).has_value());
 }
