@@ -21,7 +21,10 @@ struct World {
   std::string base = fixture.state().at("spool") + "/service";
   std::string stage = base + "/.backupctl-restore";
 
-  World() { fs::create_directories(stage); }
+  World() {
+    fs::create_directories(stage);
+    fs::permissions(stage, fs::perms::owner_all);
+  }
   void put(const std::string& path, const std::string& text) const {
     fs::create_directories(fs::path(path).parent_path());
     std::ofstream(path) << text;
@@ -66,6 +69,27 @@ TEST_CASE("the record of a restore comes back as it was, whatever its names; a c
   CHECK(!state::settle_exchange(fixture.state(), "web").has_value());
   CHECK(state::remove_exchange(fixture.state(), "web"));
   CHECK(state::settle_exchange(fixture.state(), "web") == false);
+}
+
+TEST_CASE("D6: without the old files there is no way back, and what is there stays") {
+  World world;
+  world.put(world.base + "/file", "old");
+  world.put(world.stage + "/data/file", "new");
+  Exchange exchange = world.exchange(false, {{"file", "data/file"}});
+  REQUIRE(state::exchange(world.fixture.state(), exchange));
+  fs::remove(world.stage + "/data/file");
+  CHECK_FALSE(state::put_back(world.fixture.state(), exchange));
+  CHECK(world.tree() == "file=new ");
+}
+
+TEST_CASE("X5: a stage that is not root's alone is none") {
+  World world;
+  world.put(world.base + "/file", "old");
+  world.put(world.stage + "/data/file", "new");
+  fs::permissions(world.stage, fs::perms::all);
+  Exchange exchange = world.exchange(false, {{"file", "data/file"}});
+  CHECK_FALSE(state::exchange(world.fixture.state(), exchange));
+  CHECK(world.tree() == "file=old ");
 }
 
 TEST_CASE("D6: names change places and come back, whichever side is empty, and what the service did since") {
