@@ -186,6 +186,22 @@ KillMode=process
 [Install]
 WantedBy=multi-user.target
 EOF
+  # Early in a boot: a service that comes up by itself must not run on a restore in place that was broken off (guarantee D6).
+  put "/etc/systemd/system/$unit-files.service" <<EOF
+[Unit]
+Description=Undo restores of the backup gate that were broken off
+Documentation=man:backupctl(8)
+DefaultDependencies=no
+RequiresMountsFor=$prefix $(dirname "$policy") /var/lib
+After=local-fs.target
+Before=basic.target shutdown.target
+Conflicts=shutdown.target
+[Service]
+Type=oneshot
+ExecStart=$recover --files
+[Install]
+WantedBy=basic.target
+EOF
   put "/etc/systemd/system/$unit.timer" <<EOF
 [Unit]
 Description=Look for services that the backup gate stopped and nobody started
@@ -195,7 +211,7 @@ OnUnitActiveSec=1min
 [Install]
 WantedBy=timers.target
 EOF
-  systemctl daemon-reload && systemctl --quiet enable "$unit.service" && systemctl --quiet enable --now "$unit.timer" ||
+  systemctl daemon-reload && systemctl --quiet enable "$unit.service" "$unit-files.service" && systemctl --quiet enable --now "$unit.timer" ||
     warn "systemctl did not take $unit.timer: a service whose guardian is gone too stays down until $recover is run"
 elif [ -d /etc/cron.d ]; then
   put "/etc/cron.d/$unit" <<EOF

@@ -76,18 +76,20 @@ Result<> watch(const state::StateDir& state, monitor::Session& session, const st
   }
 }
 
-/// D6: a restore that was broken off is undone also where no lease starts the service: others may start it.
-Result<> settle_restores(const state::StateDir& state) {
+}  // namespace
+
+Result<> recover_files(const state::StateDir& state) {
+  const UniqueFd out = nowhere();
+  monitor::Output output(false, "recover", out.get());
+  monitor::Session session(output, time_to_start, false);
   Result<> first;
   for (const std::string& service : state::list_exchanges(state)) {
     const auto lock = state::Lock::try_take(state, "service-" + service);
     if (!lock || !lock->has_value()) continue;  // who holds it sees to it
-    if (auto whole = step::settle_restore(state, service); !whole && first) first = pass(whole.error());
+    if (auto whole = step::settle_restore(state, session, service); !whole && first) first = pass(whole.error());
   }
   return first;
 }
-
-}  // namespace
 
 Result<> guard(const state::StateDir& state, const std::string& service) {
   const auto boot = lease::boot_id();
@@ -117,7 +119,8 @@ Result<int> recover(const state::StateDir& state, const std::string& policy_path
   monitor::Output output(false, "recover", out.get());
   int started = 0;
   std::optional<Error> first;
-  if (auto whole = settle_restores(state); !whole) first = whole.error();
+  // Also where no lease starts the service: others may.
+  if (auto whole = recover_files(state); !whole) first = whole.error();
   for (const std::string& service : *services) {
     const auto lease = lease::read(state.fd(), service);
     Result<> done;

@@ -42,11 +42,7 @@ void take_all(std::string_view& text, std::string_view key, std::vector<std::str
 }
 
 /// The controller knows its units by itself, so that it can be asked without the policy.
-void name_units(Lease& lease) {
-  using enum policy::ControllerKind;
-  if (lease.controller.kind == podman) lease.controller.containers = lease.units;
-  if (lease.controller.kind == systemd) lease.controller.units = lease.units;
-}
+void name_units(Lease& lease) { lease.controller = service::narrowed(std::move(lease.controller), lease.units); }
 
 tl::unexpected<Error> damaged(std::string_view why) { return fail(Exit::bad_data, "{}", why); }
 
@@ -81,13 +77,15 @@ Result<Lease> make(std::string_view service, std::string_view client, const poli
   lease.controller.name = controller.name;
   lease.controller.kind = controller.kind;
   lease.controller.user = controller.user;
+  lease.controller.grace = controller.grace;
   lease.controller.start = controller.start;
+  lease.controller.stop = controller.stop;
   lease.controller.status = controller.status;
   lease.units = units;
   name_units(lease);
   // What could not be read back must not be the reason to stop anything.
   const auto back = parse(serialize(lease));
-  if (!back || back->controller.start != controller.start || back->controller.status != controller.status ||
+  if (!back || back->controller.start != controller.start || back->controller.stop != controller.stop || back->controller.status != controller.status ||
       back->units != units)
     return fail(Exit::bad_config,
                 "what starts {} again cannot be recorded, so it is not stopped: see the arguments of controller {}", service,
@@ -112,7 +110,9 @@ std::string serialize(const Lease& lease) {
   put(text, "controller", lease.controller.name);
   put(text, "kind", service::word(lease.controller.kind));
   put(text, "user", lease.controller.user);
+  put(text, "grace", std::to_string(lease.controller.grace.count()));
   for (const std::string& argument : lease.controller.start) put(text, "start", argument);
+  for (const std::string& argument : lease.controller.stop) put(text, "stop", argument);
   for (const std::string& argument : lease.controller.status) put(text, "status", argument);
   for (const std::string& unit : lease.units) put(text, "unit", unit);
   put(text, "sha256", to_hex(sha256(text)));
@@ -136,7 +136,11 @@ Result<Lease> parse(std::string_view bytes) {
   if (!kind) return damaged("its kind of controller is not known");
   lease.controller.kind = *kind;
   take_text(text, "user", lease.controller.user);
+  std::int64_t grace = 0;
+  take_number(text, "grace", grace);
+  lease.controller.grace = policy::Seconds(grace);
   take_all(text, "start", lease.controller.start);
+  take_all(text, "stop", lease.controller.stop);
   take_all(text, "status", lease.controller.status);
   take_all(text, "unit", lease.units);
   name_units(lease);

@@ -19,7 +19,7 @@ struct Lease {
   std::string boot_id;            ///< of the boot that `deadline` belongs to (random(4), /proc/sys/kernel/random/boot_id)
   std::int64_t deadline = 0;      ///< nanoseconds of CLOCK_BOOTTIME, when the host starts the service by itself (max_down)
   std::int64_t idle = 0;          ///< seconds without a step after which it does so earlier (idle_down)
-  policy::Controller controller;  ///< reduced to what query() and start() need; names the units itself
+  policy::Controller controller;  ///< reduced to what query(), start() and stop() need; names the units itself
   service::Names units;           ///< what ran (S2), in the order of stopping; start() goes backwards
 };
 

@@ -16,9 +16,14 @@ Exit guardian(const std::string& policy_path, const Args& args) {
 }
 
 Exit recover(const std::string& policy_path, const Args& args) {
-  if (!args.empty()) return complain({Exit::not_a_request, "--recover takes no argument"});
+  const bool files_only = args == Args{"--files"};
+  if (!args.empty() && !files_only) return complain({Exit::not_a_request, "--recover takes no argument but --files"});
   const auto state = state::StateDir::open(config::state_dir_of(policy_path));
   if (!state) return complain(state.error());
+  if (files_only) {
+    const auto whole = guardian::recover_files(*state);
+    return whole ? Exit::done : complain(whole.error());
+  }
   const auto started = guardian::recover(*state, policy_path);
   if (!started) return complain(started.error());
   static_cast<void>(write_all(1, fmt::format("started {} service{} whose time was over\n", *started, *started == 1 ? "" : "s")));

@@ -15,6 +15,8 @@
 namespace backupctl::archive {
 namespace {
 
+constexpr std::string_view tree_member = "data";   ///< what the reader calls a tree's own directory
+
 tl::unexpected<Error> suspicious(std::string_view what, std::string_view name) {
   return fail(Exit::bad_data, "the archive is suspicious: {}, {}; nothing of it is to be used", what, name);
 }
@@ -54,6 +56,7 @@ Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& 
     if (auto safe = check_names(member); !safe) return pass(safe.error());
     if (!options.root.empty() && !is_beneath(member.path, options.root))
       return fail(Exit::bad_data, "it has members outside of {}/, {} for one, so that a restore could not put it in place", options.root, member.path.substr(0, 200));
+    totals.has_tree = totals.has_tree || member.path == tree_member;
     if (placer == nullptr) selection.note(member);
     const bool taken = selection.take(member);
     MemberPlacer* const to = taken ? placer : nullptr;

@@ -25,6 +25,7 @@ struct ExtractTotals {
   std::uint64_t members = 0;
   std::uint64_t content_bytes = 0;  ///< read, holes not counted
   std::uint64_t restored = 0;       ///< members that were written
+  bool has_tree = false;            ///< a member is the directory "data" itself, and not only what lies in it
   Digest archive_digest{};
 };
 

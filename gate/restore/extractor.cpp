@@ -71,12 +71,13 @@ Record result_of(const ExtractTotals& totals, const Reporter& reporter) {
   for (const std::uint64_t value :
        {totals.archive_bytes, totals.members, totals.content_bytes, reporter.incomplete(), reporter.special(), totals.restored})
     record.number[i++] = static_cast<std::int64_t>(value);
+  record.number[7] = totals.has_tree ? 1 : 0;
   record.digest = totals.archive_digest;
   return record;
 }
 
 Record result_of(const MirrorTotals& totals, const Digest& list_digest, const Reporter& reporter) {
-  Record record = result_of(ExtractTotals{.members = totals.members, .content_bytes = totals.content_bytes, .archive_digest = list_digest}, reporter);
+  Record record = result_of(ExtractTotals{.members = totals.members, .content_bytes = totals.content_bytes, .has_tree = true, .archive_digest = list_digest}, reporter);
   record.number[5] = static_cast<std::int64_t>(totals.left_out);
   record.number[6] = static_cast<std::int64_t>(totals.surplus);
   return record;

@@ -26,6 +26,12 @@ tl::unexpected<Error> not_built(const policy::Controller& controller) {
 
 }  // namespace
 
+Names ServiceState::to_stop() const {
+  Names units = running;
+  for (const std::string& unit : other) units.push_back(unit.substr(0, unit.find(" (")));
+  return units;
+}
+
 bool is_built(policy::ControllerKind kind) { return find(kind) != nullptr; }
 
 std::string_view word(policy::ControllerKind kind) {
@@ -37,6 +43,13 @@ std::optional<policy::ControllerKind> kind_of(std::string_view word) {
   for (const Kind* row : kinds)
     if (row->word == word) return row->kind;
   return std::nullopt;
+}
+
+policy::Controller narrowed(policy::Controller controller, const Names& units) {
+  controller.pod.clear();
+  if (controller.kind == policy::ControllerKind::podman) controller.containers = units;
+  if (controller.kind == policy::ControllerKind::systemd) controller.units = units;
+  return controller;
 }
 
 Result<ServiceState> query(const policy::Controller& controller, std::string_view service, const Runner& run,

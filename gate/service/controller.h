@@ -39,6 +39,8 @@ struct ServiceState {
 
   /// Nothing of it can write to its files: what a cold read needs.
   [[nodiscard]] bool at_rest() const { return running.empty() && other.empty(); }
+  /// What has to be stopped for that: also what is about to be started anew again and again.
+  [[nodiscard]] Names to_stop() const;
 };
 
 /// False for kinds that the policy may name but this version has no code for; a request for their services is refused.
@@ -47,6 +49,9 @@ bool is_built(policy::ControllerKind kind);
 /// The word for a kind in the policy file and in leases ("podman"), and back. Empty and nothing for a kind that is not built.
 std::string_view word(policy::ControllerKind kind);
 std::optional<policy::ControllerKind> kind_of(std::string_view word);
+
+/// The same controller, which knows no units but these: what ran, asked for without the policy's other ones.
+policy::Controller narrowed(policy::Controller controller, const Names& units);
 
 /// Asks what runs. @param last_known  for a controller that cannot be asked (`command` without status): what the gate did last,
 /// true for started. Without it the service counts as running, so that a stop stops it and its lease starts it again.

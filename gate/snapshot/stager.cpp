@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 
+#include "common/room.h"
 #include "gate/source/sparse_map.h"
 
 namespace backupctl::snapshot {
@@ -21,7 +21,7 @@ using archive::NotRead;
 
 constexpr std::size_t block = std::size_t{1} << 20;
 constexpr std::uint64_t room_every = std::uint64_t{64} << 20;   ///< bytes copied between two looks at the free space
-constexpr std::uint64_t most_reserved = std::uint64_t{1} << 30;
+constexpr std::uint64_t least_taken = 4096;                    ///< bytes of the smallest file
 
 std::string staged_path(std::string_view path) {
   return path.empty() ? std::string(tree_name) : fmt::format("{}/{}", tree_name, path);
@@ -161,17 +161,19 @@ Result<> Stager::copy(int from, const Member& member, Stamp& stamp) {
   return {};
 }
 
-/// A copy lies on the disk that the service writes to: a backup that fills it would take the service down (D8).
+/// D8: what was promised to files since the last look is not asked for one by one, and many small ones take room as well.
 Result<> Stager::leave_room(std::int64_t size) {
-  const auto wanted = static_cast<std::uint64_t>(size);
-  if (wanted < room_every && room_checked_ != 0 && totals_.bytes - room_checked_ < room_every) return {};
-  struct statvfs space{};
-  if (::fstatvfs(staging_.get(), &space) != 0) return fail_errno(Exit::io_error, errno, "the free space of the staging directory cannot be asked");
-  const std::uint64_t reserved = std::min<std::uint64_t>(space.f_blocks * space.f_frsize / 20, most_reserved);
-  if (space.f_bavail * space.f_frsize < wanted + reserved)
-    return fail(Exit::io_error, "a second copy of the tree does not fit beside it, with {} MB left for the service itself; make room, or point staging at another file system",
-                reserved >> 20);
-  room_checked_ = std::max<std::uint64_t>(totals_.bytes, 1);
+  const std::uint64_t wanted = std::max(static_cast<std::uint64_t>(size), least_taken);
+  if (wanted <= room_left_) {
+    room_left_ -= wanted;
+    return {};
+  }
+  const auto room = room_on(staging_.get());
+  if (!room) return pass(room.error());
+  if (room->bytes < wanted || room->files == 0)
+    return fail(Exit::io_error, "a second copy of the tree does not fit beside it, with {} MB and a twentieth of the inodes left for the service itself; make room, or "
+                "point staging at another file system", room->reserve >> 20);
+  room_left_ = std::min({room->bytes - wanted, room_every, std::min(room->files - 1, room_every) * least_taken});
   return {};
 }
 

@@ -66,7 +66,7 @@ class Stager : public archive::Visitor {
   std::optional<Staged> next_;   ///< of known_
   std::map<std::pair<dev_t, ino_t>, Link> links_;
   std::vector<char> buffer_;
-  std::uint64_t room_checked_ = 0;   ///< totals_.bytes when there was room last
+  std::uint64_t room_left_ = 0;   ///< bytes that may be written before the free space is looked at again
   bool may_share_ = true;
   StageTotals totals_;
 };

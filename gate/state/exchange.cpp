@@ -50,7 +50,7 @@ class Ends {
     const std::size_t slash = path.rfind('/');
     Spot spot{open_beneath(root, slash == std::string::npos ? "." : path.substr(0, slash), O_RDONLY | O_DIRECTORY),
               slash == std::string::npos ? path : path.substr(slash + 1)};
-    if (!spot.dir) return fail_errno(Exit::io_error, errno, "cannot open the directory of {}", path);
+    if (!spot.dir) return fail_errno(Exit::io_error, errno, "cannot open the directory in which {} lies (make it again, if it was removed)", path);
     struct stat st {};
     if (::fstatat(spot.dir.get(), spot.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
       spot.inode = st.st_ino;
@@ -187,8 +187,7 @@ Result<> put_back(const StateDir& state, Exchange exchange) {
 Result<bool> settle_exchange(const StateDir& state, const std::string& service) {
   const auto exchange = read_exchange(state, service);
   if (!exchange) return pass(exchange.error());
-  using enum Exchange::Phase;
-  if (!exchange->has_value() || (*exchange)->phase == unproven || (*exchange)->phase == kept) return false;
+  if (!exchange->has_value() || !(*exchange)->broken_off()) return false;
   const auto ends = Ends::open(**exchange);
   if (!ends)
     return fail(Exit::io_error, "a restore of {} was broken off and cannot be undone: {}; the service is not started on what may be a mixture",

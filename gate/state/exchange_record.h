@@ -36,6 +36,9 @@ struct Exchange {
   bool entries = false;                 ///< `base` is a mount point, whose content changes places name by name
   std::vector<std::string> units = {};  ///< of the service, that ran before (S2)
   std::vector<Slot> slots = {};
+
+  /// Names may be on either side: a mixture, until it is undone or finished.
+  [[nodiscard]] bool broken_off() const { return phase == Phase::moving || phase == Phase::undoing; }
 };
 
 /// One spelling: fields, each ended by a NUL, which no path holds, and a SHA-256 of them all. Public for the tests.

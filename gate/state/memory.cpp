@@ -1,6 +1,7 @@
 #include "gate/state/memory.h"
 
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <time.h>
 
 #include <algorithm>
@@ -41,9 +42,10 @@ void take_line(std::string_view line, Memory& memory) {
   Memory::Archive archive;
   if (words.size() == 4 && words[0] == "run" && number(words[2], run.when) && number(words[3], run.exit)) memory.last[verb] = run;
   if (words.size() == 3 && words[0] == "good" && number(words[2], run.when)) memory.good[verb] = run.when;
-  if (words.size() == 4 && words[0] == "archive" && number(words[2], archive.when) && number(words[3], archive.bytes))
+  if (words.size() >= 4 && words[0] == "archive" && number(words[2], archive.when) && number(words[3], archive.bytes))
     if (const auto date = parse_date(verb)) {
       archive.date = *date;
+      archive.remotes.insert(words.begin() + 4, words.end());
       remember_archive(memory, archive);
     }
 }
@@ -52,7 +54,7 @@ std::string serialize(const Memory& memory) {
   std::string text;
   for (const auto& [verb, run] : memory.last) text += fmt::format("run {} {} {}\n", verb, run.when, run.exit);
   for (const auto& [verb, when] : memory.good) text += fmt::format("good {} {}\n", verb, when);
-  for (const Memory::Archive& archive : memory.archives) text += fmt::format("archive {} {} {}\n", format_date(archive.date), archive.when, archive.bytes);
+  for (const Memory::Archive& archive : memory.archives) text += fmt::format("archive {} {} {}{}{}\n", format_date(archive.date), archive.when, archive.bytes, archive.remotes.empty() ? "" : " ", fmt::join(archive.remotes, " "));
   return text;
 }
 
@@ -63,8 +65,13 @@ bool ended_well(int exit) { return exit == to_status(Exit::done) || exit == to_s
 void remember_archive(Memory& memory, const Memory::Archive& archive) {
   auto& all = memory.archives;
   const auto at = std::lower_bound(all.begin(), all.end(), archive, [](const auto& a, const auto& b) { return a.date < b.date; });
-  if (at != all.end() && at->date == archive.date) *at = archive;
-  else all.insert(at, archive);
+  if (at != all.end() && at->date == archive.date) {
+    std::set<std::string> remotes = std::move(at->remotes);
+    *at = archive;
+    at->remotes.merge(remotes);
+  } else {
+    all.insert(at, archive);
+  }
   if (all.size() > archives_remembered) all.erase(all.begin());
 }
 

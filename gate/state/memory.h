@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,19 +24,20 @@ struct Memory {
     CivilDate date;
     std::int64_t when = 0;   ///< unix seconds of its commit
     std::int64_t bytes = -1; ///< -1 unknown
+    std::set<std::string> remotes = {};  ///< where this host left it with a manifest
   };
   std::map<std::string, Run> last;           ///< by verb, without dashes: "sync", "archive", "verify", "drill"
   std::map<std::string, std::int64_t> good;  ///< the same: when it ended well last
   std::vector<Archive> archives;             ///< committed by this host or adopted; by date, the newest last
 };
 
-/// So many archives are remembered: the newest and what it is compared with.
-inline constexpr std::size_t archives_remembered = 8;
+/// So many archives are remembered: more than any sensible retention keeps.
+inline constexpr std::size_t archives_remembered = 100;
 
 /// An ending that leaves nothing to do: done, or nothing was due.
 bool ended_well(int exit);
 
-/// `history/NAME.runs`: a line for each thing, `run VERB WHEN EXIT`, `good VERB WHEN`, `archive DATE WHEN BYTES`. A line that is not
+/// `history/NAME.runs`: a line for each thing, `run VERB WHEN EXIT`, `good VERB WHEN`, `archive DATE WHEN BYTES REMOTE…`. A line that is not
 /// understood is left out, and so is a file that cannot be read: then it looks as if nothing ever ran, which --check tells of.
 /// @param name  a service's, or an extra target's with ".target" behind it
 Memory read_memory(const StateDir& state, const std::string& name);
@@ -43,7 +45,7 @@ Memory read_memory(const StateDir& state, const std::string& name);
 /// Changes and writes it durably, one at a time. Error: Exit::io_error.
 Result<> change_memory(const StateDir& state, const std::string& name, const std::function<void(Memory&)>& change);
 
-/// Puts an archive in its place by date; of a date there already it takes the place.
+/// Puts an archive in its place by date; of a date there already it takes the place, but for the remotes, which are added.
 void remember_archive(Memory& memory, const Memory::Archive& archive);
 
 }  // namespace backupctl::state

@@ -26,6 +26,11 @@ struct Found {
   CivilDate date;
 };
 
+/// What this host remembers of a date, or the end.
+auto remembered(state::Memory& memory, CivilDate date) {
+  return std::find_if(memory.archives.begin(), memory.archives.end(), [&](const auto& archive) { return archive.date == date; });
+}
+
 /// One remote of a service, of which archives are adopted.
 struct Case {
   Context& context;
@@ -81,6 +86,10 @@ Result<> place(const Case& c, const Found& found, const state::Spool& spool) {
 /// Error: Exit::bad_data, it is not one that can be adopted; anything else ends the work on this remote.
 Result<> adopt_one(const Case& c, const Found& found) {
   const std::string& name = found.entry.name;
+  state::Memory known = state::read_memory(c.context.state, c.service.name);
+  if (const auto ours = remembered(known, found.date); ours != known.archives.end() && ours->remotes.contains(c.remote.name))
+    return fail(Exit::bad_data, "this host left an archive of that date there, whose signed manifest is gone, so it may be another's; if you know that it is not, remove {} from "
+                "its line in {}", c.remote.name, c.context.state.at("history/" + c.service.name + ".runs"));
   if (found.entry.size <= 0) return fail(Exit::bad_data, "it is empty, or its size is not known");
   StoredArchive stored{&c.remote, name, found.date, {}};
   stored.manifest.number[0] = found.entry.size;
@@ -105,9 +114,9 @@ Result<> adopt_one(const Case& c, const Found& found) {
   if (!said) return pass(said.error());
   if (auto placed = place(c, found, *spool); !placed) return placed;
   const auto kept = state::change_memory(c.context.state, c.service.name, [&](state::Memory& memory) {
-    const auto same = std::find_if(memory.archives.begin(), memory.archives.end(), [&](const auto& archived) { return archived.date == found.date; });
-    if (same == memory.archives.end())
-      state::remember_archive(memory, {found.date, std::chrono::sys_seconds(std::chrono::sys_days(found.date)).time_since_epoch().count(), read.archive_bytes});
+    const auto same = remembered(memory, found.date);
+    if (same != memory.archives.end()) same->remotes.insert(c.remote.name);
+    else state::remember_archive(memory, {found.date, std::chrono::sys_seconds(std::chrono::sys_days(found.date)).time_since_epoch().count(), read.archive_bytes, {c.remote.name}});
   });
   if (!kept) c.context.output.note(kept.error().sentence, true);
   c.context.output.note(fmt::format("adopted {} on {}: {} members, {}", name, c.remote.name, read.members, monitor::human_bytes(read.archive_bytes)), false);

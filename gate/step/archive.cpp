@@ -125,7 +125,7 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
     if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool, &lack == &lacking.back()); !committed) return committed;
     served.add(lack.remote->name);
     if (counts) {
-      if (auto noted = note_committed(context, service, *today, read->archive_bytes); !noted) return noted;
+      if (auto noted = note_committed(context, service, lack.remote->name, *today, read->archive_bytes); !noted) return noted;
       // Only after this run's upload has been verified there (rule 7).
       auto pruned = prune(context, *files, plan, *today, *keys, std::move(lack.presence.entries), final_name);
       if (!pruned) return pass(pruned.error());

@@ -11,7 +11,7 @@ constexpr std::chrono::seconds watched{5};  ///< a service that cannot read its 
 
 Result<service::ServiceState> look(Context& context, const policy::Service& service, const policy::Controller& controller,
                                    const service::Names& units) {
-  auto state = service::query(controller, service.name, controller_runner(context.session), true);
+  auto state = service::query(service::narrowed(controller, units), service.name, controller_runner(context.session), true);
   if (!state) return state;
   for (const std::string& unit : units)
     if (std::find(state->running.begin(), state->running.end(), unit) == state->running.end())

@@ -61,7 +61,7 @@ Result<Backup> obtain_archive(Context& context, const policy::Service& service, 
   const auto file = std::make_shared<UniqueFd>(std::move(*archive));
   return Backup{stored->name, stored->remote->name, [&context, stored = *stored, file, only = wish.only](int target, const std::string& to) {
                   return extract(context, stored, file->get(), target, to, only);
-                }};
+                }, 0, true, wish.only.empty() ? stored->manifest.number[3] : 0, wish.only.empty() ? stored->manifest.number[4] : 0};
 }
 
 /// A mirror that was fetched and verified; it lies in the spool until it is written.
@@ -94,7 +94,7 @@ Result<Backup> obtain_mirror(Context& context, const policy::Service& service, c
   const auto fetched = std::make_shared<Fetched>(Fetched{std::move(*stored), std::move(*spool), std::move(*mirror)});
   return Backup{"mirror", fetched->stored.remote->name,
                 [&context, fetched](int target, const std::string& to) { return extract_mirror(context, fetched->stored, fetched->mirror.get(), target, to); },
-                *left_out, complete};
+                *left_out, complete, fetched->stored.record.number[3], fetched->stored.record.number[4]};
 }
 
 Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {

@@ -9,7 +9,9 @@
 #include "common/escape.h"
 #include "common/io.h"
 #include "common/remove.h"
+#include "common/room.h"
 #include "gate/journal/journal.h"
+#include "gate/state/directory_attributes.h"
 #include "gate/state/exchange.h"
 #include "gate/state/history.h"
 #include "gate/state/lock.h"
@@ -35,16 +37,16 @@ Result<state::Lock> hold_restore(Context& context, const std::string& service) {
   return std::move(**lock);
 }
 
-/// The record, once what was broken off is undone; that waits for nobody who only reads.
-Result<std::optional<state::Exchange>> settled_record(Context& context, const std::string& service) {
-  auto record = state::read_exchange(context.state, service);
-  if (!record || !record->has_value() || (*record)->phase == Phase::unproven || (*record)->phase == Phase::kept) return record;
-  auto lock = state::take_any(context.state, {"service-" + service}, context.policy.gate.lock_wait, context.session,
-                              "another step of the service is running, so nothing was done; try again later", start_lock(service));
-  if (!lock) return pass(lock.error());
-  if (auto whole = settle_restore(context.state, service); !whole) return pass(whole.error());
+/// The record, once what was broken off is undone. What runs then, started by others, is stopped for it and starts again.
+Result<std::optional<state::Exchange>> settled_record(Context& context, const policy::Service& service) {
+  auto record = state::read_exchange(context.state, service.name);
+  if (!record || !record->has_value() || !(*record)->broken_off()) return record;
+  const auto settled = while_stopped(context, service, {}, [](const service::Names&) { return Result<>{}; });
+  record = state::read_exchange(context.state, service.name);
+  if (!record || (record->has_value() && (*record)->broken_off())) return settled ? record : pass(settled.error());
   context.output.note("an earlier restore was broken off and is undone: the old files are in place", true);
-  return std::optional<state::Exchange>{};
+  if (!settled) context.output.note(settled.error().sentence, true);   // of files that do not let it start, others are wanted
+  return record;
 }
 
 void tell_journal(Context& context, const std::string& service, const std::string& text) {
@@ -109,17 +111,14 @@ Error undecided(const policy::Service& service, const std::string& why) {
                                          "--restore-rollback {} for the old files, --restore-commit {} to give them up", why, service.name, service.name)};
 }
 
-/// From the exchange to the end: it runs on what was restored, or goes back.
-/// @param fresh  the exchange is of this run: an earlier one's files may have been written to for days, and giving those up is no
-///   decision for a program
-Result<Report> conclude(Context& context, const policy::Service& service, state::Exchange exchange, double downtime, bool fresh) {
+Result<> prove(Context& context, const policy::Service& service, const service::Names& units) {
   const policy::Controller* controller = controller_of(context, service);
-  if (controller != nullptr && !exchange.units.empty()) {
-    if (auto runs = prove_running(context, service, *controller, exchange.units); !runs)
-      return fresh ? pass(go_back(context, service, exchange, runs.error().sentence)) : pass(undecided(service, runs.error().sentence));
-  } else if (controller != nullptr) {
-    context.output.note("the service did not run before, so it was not started", false);
-  }
+  return controller == nullptr || units.empty() ? Result<>{} : prove_running(context, service, *controller, units);
+}
+
+/// It runs on what was restored: what is old is kept until somebody decides.
+Result<Report> conclude(Context& context, const policy::Service& service, state::Exchange exchange, double downtime) {
+  if (exchange.units.empty() && controller_of(context, service) != nullptr) context.output.note("the service did not run before, so it was not started", false);
   exchange.phase = Phase::kept;
   if (auto written = state::write_exchange(context.state, exchange); !written) return pass(written.error());
   Report report{fmt::format("restored {}; the old files are kept in {} until --restore-commit {} or --restore-rollback {}", service.path,
@@ -144,15 +143,37 @@ class Staged {
   std::string path_;
 };
 
+/// D8: the service runs on while its disk takes the tree a second time.
+Result<> leave_room(const Ground& ground, const Backup& backup) {
+  const auto room = room_on(ground.stage_fd.get());
+  if (!room) return pass(room.error());
+  const auto members = static_cast<std::uint64_t>(backup.members);
+  const std::uint64_t needed = static_cast<std::uint64_t>(backup.content) + members * room->block / 2;   // half of a last block each
+  if (needed < room->bytes && members < room->files) return {};
+  return fail(Exit::io_error, "a second tree of {} files with {} bytes does not fit beside the first, with {} MB and a twentieth of the inodes left for the service itself; make "
+              "room, or restore with --to another file system; the service was not stopped, and its tree is as it was", members, needed, room->reserve >> 20);
+}
+
+/// Where there is no tree nothing is known of it.
+Result<> keep_root(const Ground& ground, const policy::Service& service) {
+  const UniqueFd tree = open_no_symlinks(service.path, O_RDONLY | O_DIRECTORY);
+  const UniqueFd data = open_beneath(ground.stage_fd.get(), "data", O_RDONLY | O_DIRECTORY);
+  return tree && data ? state::copy_directory_attributes(tree.get(), data.get()) : Result<>{};
+}
+
 /// Extracts beside the tree, with the service running. Error: nothing has changed (D8).
 Result<std::vector<state::Exchange::Slot>> stage(const Ground& ground, const policy::Service& service, const RestoreWish& wish,
                                                  const Backup& backup) {
+  if (auto room = leave_room(ground, backup); !room) return pass(room.error());
   const auto filled = backup.fill(ground.stage_fd.get(), ground.stage);
   if (!filled) return fail(filled.error().exit, "{}; the service was not stopped, and its tree is as it was", filled.error().sentence);
   if (filled->number[3] > 0)
     return fail(Exit::io_error,
                 "{} owners, attributes or times could not be set (named above), so the tree was not exchanged; restore with --to and look",
                 filled->number[3]);
+  // Of an archive that an earlier script made of what lies in the tree: its own owner and mode are the present tree's.
+  if (filled->number[7] != 1)
+    if (auto done = keep_root(ground, service); !done) return pass(done.error());
   return slots_of(ground, service, wish.only);
 }
 
@@ -161,7 +182,12 @@ Result<Report> take_up(Context& context, const policy::Service& service, const s
   context.output.note(fmt::format("taking up the restore of {}, which was broken off after the exchange", exchange.backup), true);
   if (auto ended = end_lease(context.state, context.session, service.name); !ended)
     return pass(undecided(service, ended.error().sentence));
-  return conclude(context, service, exchange, 0, false);
+  // Its files may have been written to for days, and giving those up is no decision for a program.
+  auto lock = state::take_any(context.state, {"service-" + service.name}, context.policy.gate.lock_wait, context.session,
+                              "another step of the service is running", start_lock(service.name));
+  if (!lock) return pass(undecided(service, lock.error().sentence));
+  if (auto runs = prove(context, service, exchange.units); !runs) return pass(undecided(service, runs.error().sentence));
+  return conclude(context, service, exchange, 0);
 }
 
 }  // namespace
@@ -180,7 +206,7 @@ Result<const policy::Service*> restorable(const Context& context, const std::str
 Result<Report> restore_in_place(Context& context, const policy::Service& service, const RestoreWish& wish, const Obtain& obtain) {
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
-  const auto earlier = settled_record(context, service.name);
+  const auto earlier = settled_record(context, service);
   if (!earlier) return pass(earlier.error());
   if (earlier->has_value() && (*earlier)->phase == Phase::unproven && is_wished(context, **earlier, wish)) return take_up(context, service, **earlier);
   if (earlier->has_value())
@@ -215,12 +241,12 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
     exchanged = true;
     tell_journal(context, service.name, fmt::format("exchanged: {} is in place, the old files are in {}", exchange.backup, exchange.stage));
     return {};
-  });
+  }, [&](const service::Names& started) { return prove(context, service, started); });
   const auto left = state::read_exchange(context.state, service.name);
   if (!left || left->has_value()) staged.keep();  // there is a way back, which leads through it
   if (!exchanged) return pass(downtime.error());
   if (!downtime) return pass(go_back(context, service, exchange, downtime.error().sentence));
-  return conclude(context, service, exchange, *downtime, true);
+  return conclude(context, service, exchange, *downtime);
 }
 
 Result<Report> restore_commit(Context& context, const std::string& name) {
@@ -229,7 +255,7 @@ Result<Report> restore_commit(Context& context, const std::string& name) {
   const policy::Service& service = **found;
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
-  const auto record = settled_record(context, service.name);
+  const auto record = settled_record(context, service);
   if (!record) return pass(record.error());
   const std::string stage = record->has_value() ? (*record)->stage : Ground::stage_of(service);
   if (!record->has_value() && ::access(stage.c_str(), F_OK) != 0)
@@ -248,7 +274,7 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const bool there = state::read_exchange(context.state, service.name).value_or(std::nullopt).has_value();
-  const auto record = settled_record(context, service.name);
+  const auto record = settled_record(context, service);
   if (!record) return pass(record.error());
   if (!there) return fail(Exit::unavailable, "nothing is kept of a restore of {}, so there is nothing to put back", service.name);
   double downtime = 0;

@@ -12,13 +12,15 @@ namespace backupctl::step {
 Result<const policy::Service*> restorable(const Context& context, const std::string& name);
 
 /// A backup that is here and verified. `fill` writes it into an open empty directory, as `data/…`, with owners and everything
-/// else it knows. @param to  how errors call the directory. @return number[3]: owners, attributes and times that could not be set.
+/// else it knows. @param to  how errors call the directory. @return as extract() does.
 struct Backup {
   std::string name;  ///< "planka-2026-03-29.tar.gz"
   std::string from;  ///< the remote
   std::function<Result<Record>(int target, const std::string& to)> fill;
   std::int64_t left_out = 0;  ///< files of a mirror that are not in it as its manifest says; in place there are none
   bool complete = true;       ///< false: of a mirror whose sync was not
+  std::int64_t members = 0;   ///< files, directories and links that are written; 0: unknown, of single paths
+  std::int64_t content = 0;   ///< the bytes in them, holes not counted
 };
 /// Fetches and verifies one, all of it (D6). Nothing else has happened when it is called.
 using Obtain = std::function<Result<Backup>()>;

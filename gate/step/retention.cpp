@@ -56,6 +56,16 @@ Result<> remove_archive(RemoteFiles& remote, const std::string& service, const s
   return {};
 }
 
+/// It is not missed there any more.
+void forget_committed(Context& context, const std::string& service, const std::string& remote, const std::string& archive) {
+  const auto name = policy::parse_archive_name(archive);
+  const auto kept = state::change_memory(context.state, service, [&](state::Memory& memory) {
+    for (state::Memory::Archive& one : memory.archives)
+      if (name && one.date == name->date) one.remotes.erase(remote);
+  });
+  if (!kept) context.output.note(kept.error().sentence, true);
+}
+
 /// Whether it is what an earlier run of ours left unfinished: an upload that was never verified, or an incomplete or
 /// suspicious archive, now that one is there that counts.
 bool is_leftover(const std::string& service, const Entry& entry) {
@@ -94,8 +104,8 @@ Result<> check_clock(Context& context, const std::string& service, CivilDate tod
               certain ? "" : fmt::format(", or, if it is right, remove {} and every archive of a later date", context.state.at("history/" + service)));
 }
 
-Result<> note_committed(Context& context, const policy::Service& service, CivilDate date, std::int64_t bytes) {
-  const auto kept = state::change_memory(context.state, service.name, [&](state::Memory& memory) { state::remember_archive(memory, {date, ::time(nullptr), bytes}); });
+Result<> note_committed(Context& context, const policy::Service& service, const std::string& remote, CivilDate date, std::int64_t bytes) {
+  const auto kept = state::change_memory(context.state, service.name, [&](state::Memory& memory) { state::remember_archive(memory, {date, ::time(nullptr), bytes, {remote}}); });
   if (!kept) context.output.note(kept.error().sentence, true);
   auto history = state::read_history(context.state, service.name);
   if (!history) return pass(history.error());
@@ -145,6 +155,7 @@ Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::
     if (!said) return pass(said.error());
     context.output.step(fmt::format("deleting {} from {}: {}", name, remote.remote().name, (*verdicts)[i].reason));
     if (auto removed = remove_archive(remote, service.name, name); !removed) return pass(removed.error());
+    forget_committed(context, service.name, remote.remote().name, name);
     ++deleted;
   }
   return deleted;

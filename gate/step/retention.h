@@ -12,7 +12,7 @@ namespace backupctl::step {
 Result<> check_clock(Context& context, const std::string& service, CivilDate today);
 
 /// Remembers that this host committed an archive of this date (retention's rule 4). @param bytes  its size, for --check
-Result<> note_committed(Context& context, const policy::Service& service, CivilDate date, std::int64_t bytes);
+Result<> note_committed(Context& context, const policy::Service& service, const std::string& remote, CivilDate date, std::int64_t bytes);
 
 /// Retention on one remote (policy.md, "Retention"): lists anew, counts the archives whose manifest is good, deletes the oldest
 /// that no rule keeps, at most max_delete a day, each with its reason in the journal (D4). Our own old temporaries are swept.

@@ -57,7 +57,7 @@ Result<std::vector<state::Lock>> queue(Context& context, const policy::Plan& pla
   if (!lock) return pass(lock.error());
   locks.push_back(std::move(*lock));
   if (plan.service != nullptr)
-    if (auto whole = settle_restore(context.state, plan.service->name); !whole) return pass(whole.error());
+    if (auto whole = settle_restore(context.state, context.session, plan.service->name); !whole) return pass(whole.error());
   return locks;
 }
 

@@ -1,5 +1,7 @@
 #include "gate/step/service_start.h"
 
+#include <algorithm>
+
 #include "gate/journal/journal.h"
 #include "gate/lease/downtime.h"
 #include "gate/lease/store.h"
@@ -9,13 +11,31 @@
 namespace backupctl::step {
 namespace {
 
+constexpr std::chrono::hours longest_stop{24};
 constexpr std::chrono::seconds grace_of_a_step{20};  ///< for what still reads the service, between SIGTERM and SIGKILL
+
+/// Files do not change beneath a service that runs on them. Without a lease it did not run before the restore either.
+Result<> bring_to_rest(const state::StateDir& state, monitor::Session& session, const std::string& service) {
+  const auto lease = lease::read(state.fd(), service);
+  if (!lease) return pass(lease.error());
+  if (!lease->has_value()) return {};
+  const service::Runner run = controller_runner(session);
+  const auto now = service::query((*lease)->controller, service, run, false);
+  if (!now) return pass(now.error());
+  return service::stop((*lease)->controller, service, now->to_stop(), std::min<policy::Seconds>(session.left(), longest_stop), run);
+}
 
 }  // namespace
 
 std::string start_lock(const std::string& service) { return "start-" + service; }
 
-Result<> settle_restore(const state::StateDir& state, const std::string& service) {
+Result<> settle_restore(const state::StateDir& state, monitor::Session& session, const std::string& service) {
+  const auto record = state::read_exchange(state, service);
+  if (!record) return pass(record.error());
+  if (!record->has_value() || !(*record)->broken_off()) return {};
+  if (auto rests = bring_to_rest(state, session, service); !rests)
+    return fail(rests.error().exit, "a restore of {} was broken off, the service runs on what may be a mixture, and it could not be stopped: {}", service,
+                rests.error().sentence);
   const auto undone = state::settle_exchange(state, service);
   if (!undone) return pass(undone.error());
   if (*undone)
@@ -34,7 +54,7 @@ Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, mon
   auto idle = state::take_over(state, "service-" + service, grace_of_a_step, session);
   if (!idle) return pass(idle.error());
   locks.push_back(std::move(*idle));
-  if (auto whole = settle_restore(state, service); !whole) return pass(whole.error());
+  if (auto whole = settle_restore(state, session, service); !whole) return pass(whole.error());
   return locks;
 }
 

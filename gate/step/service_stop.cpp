@@ -70,8 +70,7 @@ Result<std::optional<Stopped>> stop_service(Context& context, const policy::Serv
   if (state->running.empty() && due.empty()) return std::optional<Stopped>{};
 
   service::Names units = due;
-  // One that is about to be started anew again and again neither runs nor rests; what goes back must stop it (D6).
-  for (const std::string& unit : state->other) state->running.push_back(unit.substr(0, unit.find(" (")));
+  state->running = state->to_stop();   // what goes back must stop also what neither runs nor rests (D6)
   for (const std::string& unit : state->running)
     if (std::find(units.begin(), units.end(), unit) == units.end()) units.push_back(unit);
   auto lease = lease_for(context, service, controller, std::move(*leased), units);

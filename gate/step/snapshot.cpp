@@ -10,6 +10,7 @@
 #include "common/escape.h"
 #include "common/io.h"
 #include "common/remove.h"
+#include "common/room.h"
 #include "common/sha256.h"
 #include "gate/lease/lease.h"
 #include "gate/lease/store.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr const char* folder = "snapshot";
 constexpr const char* probe_name = "probe";
+constexpr std::uint64_t least_left = std::uint64_t{64} << 20;   ///< bytes between two looks of the stager at the free space
 
 /// What a snapshot is of: with another path, or other patterns, it is none of this service any more.
 std::string identity(const policy::Service& service) {
@@ -122,7 +124,11 @@ Result<> Snapshot::prepare() {
   if (btrfs_) return {};
   context_.output.step("copying the tree beside itself, while the service runs");
   auto copied = pass_over(true, whole);
-  return copied ? Result<>{} : pass(copied.error());
+  if (copied) return {};
+  // Half of a copy that found no room would keep it from the service (D8); any other is gone on with.
+  if (const auto room = room_on(staging_.get()); room && (room->bytes < least_left || room->files == 0))
+    if (auto given_up = clear(true); !given_up) context_.output.note(given_up.error().sentence, true);
+  return pass(copied.error());
 }
 
 Result<> Snapshot::make() {

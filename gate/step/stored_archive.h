@@ -46,7 +46,7 @@ Result<Record> test(Context& context, const std::string& name, int archive);
 /// everything it knows (D7). What could not be set is told line by line.
 /// @param to  how errors call the directory. @param only  nothing but these, and the directories above them.
 /// @return the extractor's result: number[0] bytes of the archive, [1] members, [2] bytes of content,
-/// [3] owners, attributes and times that could not be set; digest of the archive.
+/// [3] owners, attributes and times that could not be set, [7] 1: `data` is a member itself; digest of the archive.
 Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to,
                        const std::vector<std::string>& only = {});
 

@@ -9,8 +9,6 @@
 namespace backupctl::step {
 namespace {
 
-constexpr auto time_to_start = std::chrono::minutes(10);  ///< the ceiling of a start (policy.md, timeouts)
-
 /// Stops it if it runs. @return what the lease will start; empty without a lease
 Result<service::Names> bring_to_rest(Context& context, const policy::Service& service, const service::Names& due) {
   auto leased = lease::read(context.state.fd(), service.name);
@@ -31,42 +29,41 @@ Result<service::Names> bring_to_rest(Context& context, const policy::Service& se
   return leased->has_value() ? (*leased)->units : service::Names{};
 }
 
-Result<> start_again(Context& context, const std::string& service) {
-  if (context.session.over()) context.session.allow_grace(time_to_start);
+/// By the step that holds the service's lock, unless the change left what may be a mixture (D6).
+Result<> start_leased(Context& context, const policy::Service& service) {
+  const auto lease = lease::read(context.state.fd(), service.name);
+  if (!lease) return pass(lease.error());
+  if (!lease->has_value()) return {};
+  if (auto whole = settle_restore(context.state, context.session, service.name); !whole) return whole;
   context.output.step("starting the service");
-  // Whoever else may have ended the lease meanwhile (the guardian, a client) has started it.
-  const auto ended = end_lease(context.state, context.session, service);
-  if (ended) return {};
-  return fail(Exit::unavailable, "the service could not be started: {}; its lease stays, and the host tries again", ended.error().sentence);
+  return start_again(context, **lease);
 }
 
 }  // namespace
 
 Result<double> while_stopped(Context& context, const policy::Service& service, const service::Names& due,
-                             const std::function<Result<>(const service::Names& ran)>& change) {
+                             const std::function<Result<>(const service::Names& ran)>& change,
+                             const std::function<Result<>(const service::Names& started)>& proof) {
   const auto wait = context.policy.gate.lock_wait;
-  Result<> done;
   const auto began = monitor::Clock::now();
-  bool leased = false;
-  {
-    auto lock =
-        state::take_any(context.state, {"service-" + service.name}, wait, context.session,
-                        fmt::format("another step of {} has run for {} s, so nothing was exchanged; try again later", service.name, wait.count()),
-                        start_lock(service.name));
-    if (!lock) return pass(lock.error());
-    if (auto whole = settle_restore(context.state, service.name); !whole) return pass(whole.error());
-    const auto ran = bring_to_rest(context, service, due);
-    if (!ran) return pass(ran.error());
-    leased = !ran->empty();
-    // Told to end, by a start that waits for the lock perhaps: nothing begins any more.
-    done =
-        context.session.over() && !context.session.in_grace() ? fail(Exit::unavailable, "told to end before anything was exchanged") : change(*ran);
-  }
-  if (!leased) return done ? Result<double>(0.0) : pass(done.error());
-  const auto started = start_again(context, service.name);
+  auto lock =
+      state::take_any(context.state, {"service-" + service.name}, wait, context.session,
+                      fmt::format("another step of {} has run for {} s, so nothing was exchanged; try again later", service.name, wait.count()),
+                      start_lock(service.name));
+  if (!lock) return pass(lock.error());
+  const auto ran = bring_to_rest(context, service, due);
+  if (!ran) return pass(ran.error());
+  auto done = settle_restore(context.state, context.session, service.name);
+  // Told to end, by a start that waits for the lock perhaps: nothing begins any more.
+  if (done && context.session.over() && !context.session.in_grace()) done = fail(Exit::unavailable, "told to end before anything was exchanged");
+  if (done) done = change(*ran);
+  if (ran->empty()) return done ? Result<double>(0.0) : pass(done.error());
+  const auto started = start_leased(context, service);
   if (!done) return fail(done.error().exit, "{}; {}", done.error().sentence, started ? "the service runs again as before" : started.error().sentence);
   if (!started) return pass(started.error());
-  return std::chrono::duration<double>(monitor::Clock::now() - began).count();
+  const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
+  if (auto proven = proof ? proof(*ran) : Result<>{}; !proven) return pass(proven.error());
+  return seconds;
 }
 
 }  // namespace backupctl::step

@@ -17,8 +17,12 @@ ip link add bctl-bench type veth peer name eth0 netns $net && ip address add 10.
 inside() { nsenter --target $net --net -- "$@"; }
 inside ip address add 10.231.77.2/30 dev eth0; inside ip link set eth0 up; inside ip link set lo up
 CLOUD=$ROOT/cloud; mkdir -p "$CLOUD"
-inside rclone serve webdav "$CLOUD" --config /dev/null --addr 10.231.77.2:8080 --dir-cache-time 0s >"$ROOT/webdav.log" 2>&1 &
-echo $! >"$ROOT/pids/webdav"; disown
+# Started when the cloud is filled: without a cache it would read each directory anew for each name in it.
+serve_cloud() {
+  inside rclone serve webdav "$CLOUD" --config /dev/null --addr 10.231.77.2:8080 >"$ROOT/webdav.log" 2>&1 &
+  echo $! >"$ROOT/pids/webdav"; disown
+  wait_for 10 bash -c 'exec 3<>/dev/tcp/10.231.77.2/8080' 2>/dev/null
+}
 (umask 077; printf '[onedrive]\ntype = webdav\nurl = http://10.231.77.2:8080\nvendor = other\n' >/etc/backupctl/rclone.conf)
 slow_link() { tc qdisc replace dev bctl-bench root tbf rate 80mbit burst 256kb latency 200ms; }
 fast_link() { tc qdisc del dev bctl-bench root 2>/dev/null; }
@@ -78,12 +82,12 @@ for size in "${sizes[@]}"; do
       policy ext4 cold
       mkdir -p "$CLOUD/OdroidBackup/svc"; cp -a /media/ext4/svc/data "$CLOUD/OdroidBackup/svc/"    # the mirror of the night before
       tree /media/ext4/svc/data $files "$size" 100
-      slow_link
+      serve_cloud; slow_link
       began=$(now)
       for verb in stop sync archive start; do $GATE --$verb svc >"$out" 2>&1 || { echo "cold: --$verb failed"; cat "$out"; }; done
       cold=$(echo "$(now) $began" | awk '{ printf "%.2f", $1 - $2 }')
       row "$size" "cold, ext4" "$cold" "$base" ""
-      fast_link; rm -rf "$CLOUD/OdroidBackup"
+      fast_link; end_pid "$ROOT/pids/webdav"; rm -rf "$CLOUD/OdroidBackup"
     fi
     policy $kind snapshot
     $GATE --snapshot svc >"$out" 2>&1 || cat "$out"

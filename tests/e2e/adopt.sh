@@ -60,6 +60,12 @@ check "… in JSON" gate 'backupctl --list plain --json'
 check_says "… too" '"verified":true,"adopted":true'
 check "one is restored" $GATE --restore plain --archive 2026-01-04 --to "$ROOT/restored"
 check "… as it was" diff -r --no-dereference "$ROOT/old/data" "$ROOT/restored/data"
+cp "$OLD/plain-2026-01-04.tar.gz.manifest.json" "$ROOT/kept"; mv "$OLD/plain-2026-01-04.tar.gz" "$ROOT/ours"
+earlier plain-2026-01-04.tar.gz data; rm "$OLD/plain-2026-01-04.tar.gz.manifest.json"
+check_exit 65 "an archive of ours in another's place, its manifest gone: not adopted" $GATE --adopt plain
+check_says "… says why" "plain-2026-01-04.tar.gz on onedrive is not adopted: this host left an archive of that date there"
+check_not "… and not signed" test -e "$OLD/plain-2026-01-04.tar.gz.manifest.json"
+mv "$ROOT/ours" "$OLD/plain-2026-01-04.tar.gz"; mv "$ROOT/kept" "$OLD/plain-2026-01-04.tar.gz.manifest.json"
 rm "$OLD/plain-2026-04-05.tar.gz"*
 # What is not adopted has no manifest, and is passed over.
 check_exit 65 "the other remote has none: --verify says so" gate 'backupctl --verify plain'
@@ -92,6 +98,15 @@ check "… and leaves nothing in the spool" test -z "$(ls -A $STATE/spool)"
 stop_webdav; start_webdav
 check "… all are good" gate 'backupctl --list plain'
 check "… " test "$(grep -c ' adopted ' "$out") $(grep -c ' unverified ' "$out")" = "3 0"
+
+# Of what lay in the tree, without the tree's own directory: in place that one stays as it is.
+earlier plain-2026-01-25.tar.gz data/file data/link
+check "an archive without a member for data/ itself" $GATE --adopt plain --remote onedrive
+chown 65533:65533 "$ROOT/plain"; chmod 2751 "$ROOT/plain"; setfattr -n user.kept -v 1 "$ROOT/plain"
+check "… restored in place" $GATE --restore plain --archive 2026-01-25 --yes
+check "… holds what it held" test "$(ls "$ROOT/plain" | xargs)" = "file link"
+check "… in a directory as before" test "$(stat -c '%u:%g %a' "$ROOT/plain") $(getfattr -n user.kept --only-values "$ROOT/plain")" = "65533:65533 2751 1"
+check "commit" $GATE --restore-commit plain
 stop_webdav
 check_exit 69 "a remote that is down: 69" $GATE --adopt plain
 check "the journal verifies (X9)" $GATE --verify-journal

@@ -115,6 +115,17 @@ check "… and not started" is_stopped vaultwarden
 check "… to the old tree" is_old
 podman start vaultwarden >/dev/null
 
+# A nightly step that comes while the restored service is watched does not look like a service that cannot run.
+commit >/dev/null
+restore >"$ROOT/restored" 2>&1 & pid=$!
+wait_for 60 grep -q 'watching the service' "$ROOT/restored"
+check "a --stop that comes while the restored service is watched" $GATE --stop vaultwarden
+check "… waits: the restore is not taken back" wait $pid
+check "… start" $GATE --start vaultwarden
+check "… on the restored tree" is_new
+check "rolled back" rollback
+check "… to the old tree" is_old
+
 # Single paths.
 check "--only with --to" $GATE --restore vaultwarden --only names --only attributes/odd --to "$ROOT/single"
 (cd "$ROOT/single/data" && find . -mindepth 1 -maxdepth 1 | sort) >"$ROOT/got"; printf './attributes\n./names\n' >"$ROOT/want"
@@ -267,6 +278,17 @@ if mount -o loop "$ROOT/disk.img" "$DATA" 2>/dev/null; then
     check "one --recover, whatever the policy" $GATE --recover
     check "… the service runs" up
     check "… on the old tree" is_old
+    policy; sed -i 's/^max_down = .*/max_down = "4s"/; s/^idle_down = .*/idle_down = "600s"/' $POLICY
+    killed_at renameat2:7 $GATE --restore vaultwarden --yes
+    kill -9 $(pgrep --ns $$ --nslist mnt -f -- '--guardian vaultwarden$')
+    podman start vaultwarden >/dev/null
+    check_not "killed in the middle, and started by others as at boot: it runs on a mixture" is_old_or_new
+    check "what runs early in a boot" $GATE --recover --files
+    check_not "… stops it first" is_running vaultwarden
+    check "… leaves the old tree" is_old
+    check "… and the lease" test -e $STATE/leases/vaultwarden
+    check "… which --recover ends" $GATE --recover
+    check "… the service runs" wait_for 20 up
     policy
   fi
   failed=$E2E_FAILED

@@ -227,6 +227,12 @@ before=$(started ext4small)
 check_exit 74 "no room for a copy: 74" gate "backupctl --stop ext4small"
 check_says "… says what it means" "the service was not stopped"
 check "… it was not" test "$(started ext4small)" = "$before"
+rm /media/ext4small/ext4small/data/large; mkdir /media/ext4small/ext4small/data/small
+(cd /media/ext4small/ext4small/data/small && seq 9000 | xargs -n 500 touch)
+check_exit 74 "no inodes for a copy of 9,000 empty files: 74" gate "backupctl --stop ext4small"
+check_says "… says what is left for the service" "a twentieth of the inodes left for the service itself"
+check_not "… half of the copy does not stay" test -e "$(staging ext4small)/tree"
+check "… the service was not stopped" test "$(started ext4small)" = "$before"
 # A service that does not stop.
 podman rm -f -t 0 ext4 >/dev/null; run_container ext4 /media/ext4/ext4/data stubborn
 check_exit 69 "a service that does not stop: 69" gate "backupctl --backup ext4"
