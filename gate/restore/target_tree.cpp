@@ -69,7 +69,9 @@ Result<> TargetTree::enter(std::string_view name, const Member* member) {
     apply_member({fd.get(), -1, nullptr}, *member, reporter_);
     level.mtime = member->st.st_mtim;
     level.acl_default = member->attributes.acl_default;
-  } else if (!made) {  // entered again: its default list waits until it is left again
+  } else if (made) {  // no member is this directory: nobody's but root's, not the worker's that makes it
+    if (::fchown(fd.get(), 0, 0) != 0) reporter_.not_read(NotRead::unreadable, last, "its owner cannot be set: " + errno_text(errno));
+  } else {  // entered again: its default list waits until it is left again
     std::array<char, 4096> list{};
     const ssize_t n = ::fgetxattr(fd.get(), acl_default_xattr, list.data(), list.size());
     if (n > 0) level.acl_default.assign(list.data(), static_cast<std::size_t>(n));

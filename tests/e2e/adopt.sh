@@ -102,6 +102,8 @@ check "… " test "$(grep -c ' adopted ' "$out") $(grep -c ' unverified ' "$out"
 # Of what lay in the tree, without the tree's own directory: in place that one stays as it is.
 earlier plain-2026-01-25.tar.gz data/file data/link
 check "an archive without a member for data/ itself" $GATE --adopt plain --remote onedrive
+check "… elsewhere" $GATE --restore plain --archive 2026-01-25 --to "$ROOT/elsewhere"
+check "… in a directory of root's" test "$(stat -c '%u:%g %a' "$ROOT/elsewhere/data")" = "0:0 700"
 chown 65533:65533 "$ROOT/plain"; chmod 2751 "$ROOT/plain"; setfattr -n user.kept -v 1 "$ROOT/plain"
 check "… restored in place" $GATE --restore plain --archive 2026-01-25 --yes
 check "… holds what it held" test "$(ls "$ROOT/plain" | xargs)" = "file link"
