@@ -19,7 +19,7 @@ inside ip address add 10.231.77.2/30 dev eth0; inside ip link set eth0 up; insid
 CLOUD=$ROOT/cloud; mkdir -p "$CLOUD"
 # Started when the cloud is filled: without a cache it would read each directory anew for each name in it.
 serve_cloud() {
-  inside rclone serve webdav "$CLOUD" --config /dev/null --addr 10.231.77.2:8080 >"$ROOT/webdav.log" 2>&1 &
+  nsenter --target $net --net -- rclone serve webdav "$CLOUD" --config /dev/null --addr 10.231.77.2:8080 >"$ROOT/webdav.log" 2>&1 &
   echo $! >"$ROOT/pids/webdav"; disown
   wait_for 10 bash -c 'exec 3<>/dev/tcp/10.231.77.2/8080' 2>/dev/null
 }
