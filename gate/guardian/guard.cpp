@@ -78,7 +78,7 @@ Result<> watch(const state::StateDir& state, monitor::Session& session, const st
 
 }  // namespace
 
-Result<> recover_files(const state::StateDir& state) {
+Result<> recover_files(const state::StateDir& state, bool early) {
   const UniqueFd out = nowhere();
   monitor::Output output(false, "recover", out.get());
   monitor::Session session(output, time_to_start, false);
@@ -86,7 +86,7 @@ Result<> recover_files(const state::StateDir& state) {
   for (const std::string& service : state::list_exchanges(state)) {
     const auto lock = state::Lock::try_take(state, "service-" + service);
     if (!lock || !lock->has_value()) continue;  // who holds it sees to it
-    if (auto whole = step::settle_restore(state, session, service); !whole && first) first = pass(whole.error());
+    if (auto whole = step::settle_restore(state, session, service, early); !whole && first) first = pass(whole.error());
   }
   return first;
 }
@@ -120,7 +120,7 @@ Result<int> recover(const state::StateDir& state, const std::string& policy_path
   int started = 0;
   std::optional<Error> first;
   // Also where no lease starts the service: others may.
-  if (auto whole = recover_files(state); !whole) first = whole.error();
+  if (auto whole = recover_files(state, false); !whole) first = whole.error();
   for (const std::string& service : *services) {
     const auto lease = lease::read(state.fd(), service);
     Result<> done;

@@ -18,7 +18,7 @@ Result<> guard(const state::StateDir& state, const std::string& service);
 Result<int> recover(const state::StateDir& state, const std::string& policy_path);
 
 /// Undoes every restore in place that was broken off, and starts nothing: early in a boot, before services come up by themselves
-/// on a mixture (D6). Error: the first that could not be undone; all have been tried.
-Result<> recover_files(const state::StateDir& state);
+/// on a mixture (D6). @param early  nothing is started yet in this boot. Error: the first that could not be undone; all have been tried.
+Result<> recover_files(const state::StateDir& state, bool early);
 
 }  // namespace backupctl::guardian

@@ -33,6 +33,7 @@ class Child {
   ~Child();
 
   [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+  [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] int report() const { return report_.get(); }   ///< where its Records arrive
   void close_report() { report_.reset(); }                     ///< after its end of input
   [[nodiscard]] sandbox::RoleName role() const { return role_; }

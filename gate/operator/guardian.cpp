@@ -21,7 +21,7 @@ Exit recover(const std::string& policy_path, const Args& args) {
   const auto state = state::StateDir::open(config::state_dir_of(policy_path));
   if (!state) return complain(state.error());
   if (files_only) {
-    const auto whole = guardian::recover_files(*state);
+    const auto whole = guardian::recover_files(*state, true);
     return whole ? Exit::done : complain(whole.error());
   }
   const auto started = guardian::recover(*state, policy_path);

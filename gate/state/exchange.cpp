@@ -72,13 +72,13 @@ Result<> flip(const Spot& place, const Spot& staged) {
   return fail_errno(cannot ? Exit::bad_config : Exit::io_error, errno, "{} cannot change places with what is restored", place.name);
 }
 
-/// Brings each slot to one side: the restored one in place, or the old one.
+/// Brings each slot to one side: the restored one in place, or the old one, if that lies in the stage still.
 Result<> bring(const Ends& ends, const Exchange& exchange, bool restored) {
   for (const Exchange::Slot& slot : exchange.slots) {
     auto place = ends.place(slot);
     auto staged = ends.staged(slot);
     if (!place || !staged) return pass(place ? staged.error() : place.error());
-    if ((place->inode == slot.inode) == restored) continue;
+    if (staged->inode != (restored ? slot.inode : slot.old)) continue;
     if (auto done = flip(*place, *staged); !done) return done;
   }
   if (exchange.entries) {
@@ -150,7 +150,7 @@ Result<> exchange(const StateDir& state, Exchange& exchange) {
     const auto staged = ends->staged(slot);
     if (!place || !staged) return pass(place ? staged.error() : place.error());
     slot.inode = staged->inode;
-    slot.had_old = place->inode != 0;
+    slot.old = place->inode;
   }
   exchange.phase = Exchange::Phase::moving;
   if (auto written = write_exchange(state, exchange); !written) return written;
@@ -166,7 +166,7 @@ Result<> put_back(const StateDir& state, Exchange exchange) {
   const auto ends = Ends::open(exchange);
   if (!ends) return pass(ends.error());
   for (const Exchange::Slot& slot : exchange.slots) {   // without them the way back would only take away what is there
-    if (!slot.had_old) continue;
+    if (slot.old == 0) continue;
     const auto staged = ends->staged(slot);
     if (!staged) return pass(staged.error());
     if (staged->inode == 0) return fail(Exit::io_error, "the old {} is gone from {}, so there is nothing to put back; nothing was changed", slot.staged, exchange.stage);
@@ -178,6 +178,7 @@ Result<> put_back(const StateDir& state, Exchange exchange) {
     const auto staged = ends->staged(slot);
     if (!place || !staged) return pass(place ? staged.error() : place.error());
     slot.inode = place->inode;
+    slot.old = staged->inode;
   }
   exchange.phase = Exchange::Phase::undoing;
   if (auto written = write_exchange(state, exchange); !written) return written;

@@ -64,7 +64,7 @@ std::string serialize(const Exchange& exchange) {
     put(text, slot.place);
     put(text, slot.staged);
     put(text, std::to_string(slot.inode));
-    put(text, slot.had_old ? "old" : "new");
+    put(text, std::to_string(slot.old));
   }
   return to_hex(sha256(text)) + text;
 }
@@ -90,7 +90,7 @@ std::optional<Exchange> parse_exchange(std::string_view bytes) {
     slot.place = fields.next();
     slot.staged = fields.next();
     slot.inode = fields.number();
-    slot.had_old = fields.next() == "old";
+    slot.old = fields.number();
     exchange.slots.push_back(std::move(slot));
   }
   return exchange;

@@ -20,13 +20,13 @@ struct Exchange {
     kept,      ///< … and it does; the old files stay until they are given up or put back
     undoing,   ///< the way back may have begun; found by anybody else, it is finished before the service starts
   };
-  /// One name that changes places. Each change is one rename and atomic; which side it is on is told by the inode, so that no
-  /// record has to be written between two of them.
+  /// One name that changes places. Each change is one rename and atomic; which side it is on is told by the inode in the stage,
+  /// which is root's alone (the service may have rewritten what is in place), so that no record has to be written between two.
   struct Slot {
     std::string place;        ///< relative to `base`
     std::string staged;       ///< relative to `stage`
     std::uint64_t inode = 0;  ///< of what is restored; 0: nothing is, and what is in place goes
-    bool had_old = false;     ///< something was in place before
+    std::uint64_t old = 0;    ///< inode of what was in place before; 0: nothing was
   };
   Phase phase = Phase::moving;
   std::string service;

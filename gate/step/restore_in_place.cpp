@@ -107,8 +107,8 @@ Error go_back(Context& context, const policy::Service& service, const state::Exc
 }
 
 Error undecided(const policy::Service& service, const std::string& why) {
-  return {Exit::unavailable, fmt::format("the service does not run on what an earlier restore put in place ({}); nothing was changed: start it, or choose: "
-                                         "--restore-rollback {} for the old files, --restore-commit {} to give them up", why, service.name, service.name)};
+  return {Exit::unavailable, fmt::format("the service was not seen to run on what was restored ({}), and nothing more was changed: see that it runs and say the same --restore again, or "
+                                         "choose: --restore-rollback {} for the old files, --restore-commit {} to give them up", why, service.name, service.name)};
 }
 
 Result<> prove(Context& context, const policy::Service& service, const service::Names& units) {
@@ -162,8 +162,7 @@ Result<> keep_root(const Ground& ground, const policy::Service& service) {
 }
 
 /// Extracts beside the tree, with the service running. Error: nothing has changed (D8).
-Result<std::vector<state::Exchange::Slot>> stage(const Ground& ground, const policy::Service& service, const RestoreWish& wish,
-                                                 const Backup& backup) {
+Result<> stage(const Ground& ground, const policy::Service& service, const Backup& backup) {
   if (auto room = leave_room(ground, backup); !room) return pass(room.error());
   const auto filled = backup.fill(ground.stage_fd.get(), ground.stage);
   if (!filled) return fail(filled.error().exit, "{}; the service was not stopped, and its tree is as it was", filled.error().sentence);
@@ -173,8 +172,8 @@ Result<std::vector<state::Exchange::Slot>> stage(const Ground& ground, const pol
                 filled->number[3]);
   // Of an archive that an earlier script made of what lies in the tree: its own owner and mode are the present tree's.
   if (filled->number[7] != 1)
-    if (auto done = keep_root(ground, service); !done) return pass(done.error());
-  return slots_of(ground, service, wish.only);
+    if (auto done = keep_root(ground, service); !done) return done;
+  return {};
 }
 
 /// A restore that ended between the exchange and the proof.
@@ -223,19 +222,20 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
   if (!backup) return pass(backup.error());
   if (!service.exclude.empty() && wish.only.empty())
     context.output.note("what the policy's exclude leaves out is in no backup: after this it is among the old files alone, until they are given up", true);
-  auto slots = stage(*ground, service, wish, *backup);
-  if (!slots) return pass(slots.error());
+  if (auto staged_all = stage(*ground, service, *backup); !staged_all) return pass(staged_all.error());
 
   state::Exchange exchange{.service = service.name,
                            .backup = backup->name + suffix_of(wish),
                            .made = ::time(nullptr),
                            .base = ground->base,
                            .stage = ground->stage,
-                           .entries = ground->mount && wish.only.empty(),
-                           .slots = std::move(*slots)};
+                           .entries = ground->mount && wish.only.empty()};
   bool exchanged = false;
   const auto downtime = while_stopped(context, service, {}, [&](const service::Names& ran) -> Result<> {
     exchange.units = ran;
+    auto slots = slots_of(*ground, service, wish.only);   // of the tree as it is now: the service may have made what was missing
+    if (!slots) return pass(slots.error());
+    exchange.slots = std::move(*slots);
     if (auto forgotten = forget_snapshot(service); !forgotten) return forgotten;
     if (auto done = state::exchange(context.state, exchange); !done) return done;
     exchanged = true;
@@ -245,6 +245,7 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
   const auto left = state::read_exchange(context.state, service.name);
   if (!left || left->has_value()) staged.keep();  // there is a way back, which leads through it
   if (!exchanged) return pass(downtime.error());
+  if (!downtime && context.session.over()) return pass(undecided(service, downtime.error().sentence));   // nobody looked to the end
   if (!downtime) return pass(go_back(context, service, exchange, downtime.error().sentence));
   return conclude(context, service, exchange, *downtime);
 }

@@ -4,9 +4,11 @@
 
 #include <cerrno>
 #include <csignal>
+#include <memory>
 
 #include "common/io.h"
 #include "gate/monitor/child.h"
+#include "gate/state/acting.h"
 
 namespace backupctl::step {
 namespace {
@@ -32,7 +34,9 @@ bool drain(int fd, std::string& text) {
 const std::vector<std::string> built_environment = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root", "LOGNAME=root", "LC_ALL=C.UTF-8"};
 
-Result<service::CommandOutput> run(monitor::Session& session, const policy::Argv& argv, policy::Seconds within) {
+/// @param note  keeps what runs on disk as long as it does
+Result<service::CommandOutput> run(monitor::Session& session, const policy::Argv& argv, policy::Seconds within,
+                                   const std::function<std::unique_ptr<state::Acting>(pid_t)>& note) {
   // A program that root runs is root's alone (X7).
   if (auto program = open_trusted_program(argv[0]); !program) return pass(program.error());
   auto out = make_pipe();
@@ -47,6 +51,7 @@ Result<service::CommandOutput> run(monitor::Session& session, const policy::Argv
   spawn.err = err->write.get();
   auto child = monitor::spawn(spawn);
   if (!child) return pass(child.error());
+  const auto noted = note ? note(child->pid()) : nullptr;
   out->write.reset();
   err->write.reset();
   for (const int fd : {out->read.get(), err->read.get()}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -83,7 +88,13 @@ Result<service::CommandOutput> run(monitor::Session& session, const policy::Argv
 }  // namespace
 
 service::Runner controller_runner(monitor::Session& session) {
-  return [&session](const policy::Argv& argv, policy::Seconds within) { return run(session, argv, within); };
+  return [&session](const policy::Argv& argv, policy::Seconds within) { return run(session, argv, within, nullptr); };
+}
+
+service::Runner stopping_runner(monitor::Session& session, const state::StateDir& state, const std::string& service) {
+  return [&session, &state, service](const policy::Argv& argv, policy::Seconds within) {
+    return run(session, argv, within, [&](pid_t pid) { return std::make_unique<state::Acting>(state, service, pid); });
+  };
 }
 
 }  // namespace backupctl::step

@@ -10,4 +10,7 @@ namespace backupctl::step {
 /// @param session  may end the program early; a step that must go on (starting a service) gives its grace first.
 service::Runner controller_runner(monitor::Session& session);
 
+/// The same for stopping a service: what runs when the gate is killed is ended by whoever starts the service next (S1).
+service::Runner stopping_runner(monitor::Session& session, const state::StateDir& state, const std::string& service);
+
 }  // namespace backupctl::step

@@ -5,6 +5,7 @@
 #include "gate/journal/journal.h"
 #include "gate/lease/downtime.h"
 #include "gate/lease/store.h"
+#include "gate/state/acting.h"
 #include "gate/state/exchange.h"
 #include "gate/step/runner.h"
 
@@ -15,25 +16,26 @@ constexpr std::chrono::hours longest_stop{24};
 constexpr std::chrono::seconds grace_of_a_step{20};  ///< for what still reads the service, between SIGTERM and SIGKILL
 
 /// Files do not change beneath a service that runs on them. Without a lease it did not run before the restore either.
-Result<> bring_to_rest(const state::StateDir& state, monitor::Session& session, const std::string& service) {
+Result<> bring_to_rest(const state::StateDir& state, monitor::Session& session, const std::string& service, bool early) {
   const auto lease = lease::read(state.fd(), service);
   if (!lease) return pass(lease.error());
   if (!lease->has_value()) return {};
   const service::Runner run = controller_runner(session);
   const auto now = service::query((*lease)->controller, service, run, false);
+  if (!now && early && (*lease)->boot_id != lease::boot_id()) return {};
   if (!now) return pass(now.error());
-  return service::stop((*lease)->controller, service, now->to_stop(), std::min<policy::Seconds>(session.left(), longest_stop), run);
+  return service::stop((*lease)->controller, service, now->to_stop(), std::min<policy::Seconds>(session.left(), longest_stop), stopping_runner(session, state, service));
 }
 
 }  // namespace
 
 std::string start_lock(const std::string& service) { return "start-" + service; }
 
-Result<> settle_restore(const state::StateDir& state, monitor::Session& session, const std::string& service) {
+Result<> settle_restore(const state::StateDir& state, monitor::Session& session, const std::string& service, bool early) {
   const auto record = state::read_exchange(state, service);
   if (!record) return pass(record.error());
   if (!record->has_value() || !(*record)->broken_off()) return {};
-  if (auto rests = bring_to_rest(state, session, service); !rests)
+  if (auto rests = bring_to_rest(state, session, service, early); !rests)
     return fail(rests.error().exit, "a restore of {} was broken off, the service runs on what may be a mixture, and it could not be stopped: {}", service,
                 rests.error().sentence);
   const auto undone = state::settle_exchange(state, service);
@@ -54,6 +56,7 @@ Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, mon
   auto idle = state::take_over(state, "service-" + service, grace_of_a_step, session);
   if (!idle) return pass(idle.error());
   locks.push_back(std::move(*idle));
+  if (auto ended = state::end_left_acting(state, service, grace_of_a_step, session); !ended) return pass(ended.error());
   if (auto whole = settle_restore(state, session, service); !whole) return pass(whole.error());
   return locks;
 }

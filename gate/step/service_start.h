@@ -18,7 +18,8 @@ std::string start_lock(const std::string& service);
 /// Whoever starts or reads a service, with its lock held, first undoes a restore in place that was broken off: nobody sees a
 /// mixture of old and restored files (D6). What was started meanwhile by others, as by a reboot, is stopped for it as its lease
 /// says, and starts when the lease ends. Error: it cannot be undone; the service is neither started nor read.
-Result<> settle_restore(const state::StateDir& state, monitor::Session& session, const std::string& service);
+/// @param early  before anything is started in this boot: a service stopped in another one need not be asked whether it runs
+Result<> settle_restore(const state::StateDir& state, monitor::Session& session, const std::string& service, bool early = false);
 
 /// Whoever starts a service ends what still reads it as if it stood still (architecture.md, "Leases"), and holds the service
 /// until both locks are given back. From here on the session is seen through (S1).

@@ -82,7 +82,7 @@ Result<std::optional<Stopped>> stop_service(Context& context, const policy::Serv
   }
   const auto began = monitor::Clock::now();
   const auto within = std::min<policy::Seconds>(context.session.left(), std::chrono::hours(24));
-  if (auto stopped = service::stop(controller, service.name, state->running, within, run); !stopped)
+  if (auto stopped = service::stop(controller, service.name, state->running, within, stopping_runner(context.session, context.state, service.name)); !stopped)
     return pass(undo(context, *lease, stopped.error()));
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
   return std::optional(Stopped{std::move(*lease), state->running.size(), seconds, began});

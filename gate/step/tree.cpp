@@ -79,9 +79,8 @@ std::vector<std::string> missed_mounts(const std::string& path, const std::vecto
     const std::string_view below = std::string_view(mount).substr(path.size() + 1);
     for (std::size_t end = below.find('/'); end != std::string_view::npos; end = below.find('/', end + 1))
       if (excludes->contents(below.substr(0, end))) return true;
-    struct stat st{};
-    const bool directory = ::lstat(mount.c_str(), &st) != 0 || S_ISDIR(st.st_mode);
-    return directory ? excludes->contents(below) : excludes->file(below);
+    // Not looked at: whoever serves it may never answer, and a service stands still meanwhile (S5).
+    return excludes->contents(below) || excludes->file(below);
   });
   return mounts;
 }

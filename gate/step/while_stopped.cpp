@@ -29,6 +29,25 @@ Result<service::Names> bring_to_rest(Context& context, const policy::Service& se
   return leased->has_value() ? (*leased)->units : service::Names{};
 }
 
+/// What tells whether something started meanwhile; nothing where nobody can be asked.
+Result<std::optional<service::ServiceState>> look(Context& context, const policy::Service& service) {
+  const policy::Controller* controller = controller_of(context, service);
+  if (controller == nullptr) return std::optional<service::ServiceState>{};
+  auto state = service::query(*controller, service.name, controller_runner(context.session), false);
+  return state ? Result<std::optional<service::ServiceState>>(std::move(*state)) : pass(state.error());
+}
+
+/// Files that change places beneath a service that runs leave it with old ones and new ones (D6).
+Result<> change_at_rest(Context& context, const policy::Service& service, const std::function<Result<>()>& change) {
+  const auto before = look(context, service);
+  if (!before) return pass(before.error());
+  if (auto done = change(); !done) return done;
+  const auto after = look(context, service);
+  if (!after) return pass(after.error());
+  if (!after->has_value() || ((*after)->at_rest() && (*after)->started == (*before)->started)) return {};
+  return fail(Exit::unavailable, "something else started {} while its files changed places; see what does, and keep it from it", service.name);
+}
+
 /// By the step that holds the service's lock, unless the change left what may be a mixture (D6).
 Result<> start_leased(Context& context, const policy::Service& service) {
   const auto lease = lease::read(context.state.fd(), service.name);
@@ -56,7 +75,7 @@ Result<double> while_stopped(Context& context, const policy::Service& service, c
   auto done = settle_restore(context.state, context.session, service.name);
   // Told to end, by a start that waits for the lock perhaps: nothing begins any more.
   if (done && context.session.over() && !context.session.in_grace()) done = fail(Exit::unavailable, "told to end before anything was exchanged");
-  if (done) done = change(*ran);
+  if (done) done = change_at_rest(context, service, [&] { return change(*ran); });
   if (ran->empty()) return done ? Result<double>(0.0) : pass(done.error());
   const auto started = start_leased(context, service);
   if (!done) return fail(done.error().exit, "{}; {}", done.error().sentence, started ? "the service runs again as before" : started.error().sentence);

@@ -127,6 +127,41 @@ check_says "… refused" "refused [too-often]"
 check "… it runs" is_running vaultwarden
 check "start" start
 
+# A stop that goes on when the gate is killed would stop what was started meanwhile, when there is no lease any more.
+cat >/usr/local/bin/slow-stop <<'SH'
+#!/bin/sh
+state=/run/slow-service
+case $1 in
+  stop) sleep 6; rm -f $state ;;
+  start) : >$state ;;
+  status) [ -e $state ] || exit 3 ;;
+esac
+SH
+chmod 755 /usr/local/bin/slow-stop; : >/run/slow-service
+guard max_down=600s
+cat >>$POLICY <<EOF
+[controller.slow]
+kind = "command"
+stop = ["/usr/local/bin/slow-stop", "stop"]
+start = ["/usr/local/bin/slow-stop", "start"]
+status = ["/usr/local/bin/slow-stop", "status"]
+[service.slow]
+controller = "slow"
+path = "$ROOT/slow"
+remotes = ["onedrive"]
+EOF
+mkdir -p "$ROOT/slow"
+$GATE --stop slow >"$ROOT/slow.out" 2>&1 & pid=$!
+wait_for 10 pgrep -f 'slow-stop stop' >/dev/null
+kill -9 $pid; wait $pid 2>/dev/null
+check "the gate is killed while a command stops the service: the command goes on" pgrep -f 'slow-stop stop'
+check "… a start" $GATE --start slow
+check_not "… ends it first" pgrep -f 'slow-stop stop'
+sleep 7
+check "… so that the service runs, and goes on" test -e /run/slow-service
+check_not "… without a lease" test -e $STATE/leases/slow
+rm -f /usr/local/bin/slow-stop /run/slow-service
+
 check "the journal verifies (X9)" $GATE --verify-journal
 check "nobody is left" wait_for 10 no_guardian
 e2e_end

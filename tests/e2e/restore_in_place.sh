@@ -192,6 +192,14 @@ if command -v strace >/dev/null; then
     check "… to the old tree" is_old
     check "… the service runs" up
   done
+  commit >/dev/null 2>&1
+  strace -qq -o /dev/null -e trace=renameat2 -e inject=renameat2:delay_enter=3000000:when=1 $GATE --restore vaultwarden --yes >"$ROOT/said" 2>&1 & pid=$!
+  wait_for 60 is_stopped vaultwarden; sleep 0.5; podman start vaultwarden >/dev/null
+  wait $pid; status=$?
+  check "started by something else while its files change places: 69" test $status = 69
+  check "… which is said" grep -q 'something else started vaultwarden while its files changed places' "$ROOT/said"
+  check "… the old tree is in place" is_old
+  check "… the service runs" up
 else
   skip "killed at exact points" "no strace"
 fi

@@ -145,6 +145,32 @@ TEST_CASE("D6: broken off after any of its renames, in either direction, an exch
   }
 }
 
+TEST_CASE("D6: what a service rewrote while names were on both sides goes to the stage, and every old file comes back") {
+  World world;
+  for (const char* name : {"a", "b", "c"}) world.put(world.base + "/" + name, "old");
+  for (const char* name : {"b", "c", "d", "e"}) world.put(world.stage + "/data/" + name, "new");
+  Exchange exchange = world.exchange(true);
+  REQUIRE(state::exchange(world.fixture.state(), exchange));
+  CHECK(world.tree() == "b=new c=new d=new e=new ");
+  // c is not moved yet, and is rewritten, as programs do; so are the moved b and d; e is gone; a is made anew.
+  REQUIRE(::renameat2(AT_FDCWD, (world.base + "/c").c_str(), AT_FDCWD, (world.stage + "/data/c").c_str(), RENAME_EXCHANGE) == 0);
+  for (const char* name : {"b", "c", "d"}) {
+    world.put(world.base + "/tmp", "since");
+    fs::rename(world.base + "/tmp", world.base + "/" + name);
+  }
+  fs::remove(world.base + "/e");
+  world.put(world.base + "/a", "since");
+  exchange.phase = Exchange::Phase::moving;
+  REQUIRE(state::write_exchange(world.fixture.state(), exchange));
+  for (const bool again : {false, true}) {
+    if (again) REQUIRE(state::write_exchange(world.fixture.state(), exchange));   // killed before the record was gone
+    CHECK(state::settle_exchange(world.fixture.state(), "web") == true);
+    CHECK(world.tree() == "a=old b=old c=since ");
+    CHECK(World::read(world.stage + "/data/b") == "since");
+    CHECK(World::read(world.stage + "/data/d") == "since");
+  }
+}
+
 TEST_CASE("X5: a name that leads through a link ends an exchange before anything moves") {
   World world;
   world.put(world.base + "/a", "old");
