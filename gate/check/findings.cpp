@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "policy/shrink.h"
 
@@ -12,6 +13,9 @@ namespace {
 using state::Memory;
 
 constexpr std::int64_t day = 24 * 60 * 60;
+
+/// A step that --backup does as well.
+bool is_of_a_backup(const std::string& verb) { return verb == "stop" || verb == "snapshot" || verb == "sync" || verb == "archive" || verb == "start"; }
 
 /// One service or target being judged.
 struct Case {
@@ -44,17 +48,26 @@ struct Case {
 
   void mirror(const std::string& verb, bool must_exist) {
     const std::int64_t last = std::max(good(verb), verb == "sync" ? good("backup") : 0);
-    if (last != 0 || must_exist) age(last, limits.warn_mirror, limits.crit_mirror, "it was not mirrored", fmt::format("see why: backupctl --{} {}", verb, name));
+    if (last != 0 || must_exist) age(last, limits.warn_mirror, limits.crit_mirror, "it was not mirrored", fmt::format("the journal tells why, backupctl --{} {} makes one", verb == "sync" ? "backup" : verb, name));
   }
 
   /// Runs whose last one failed. What a whole backup did since is no fault any more.
   void failures() {
     for (const auto& [verb, run] : memory.last) {
-      if (state::ended_well(run.exit) || ((verb == "sync" || verb == "archive") && good("backup") > run.when)) continue;
+      if (state::ended_well(run.exit) || (is_of_a_backup(verb) && good("backup") > run.when)) continue;
       const bool spoilt = run.exit == to_status(Exit::bad_data) && (verb == "verify" || verb == "drill");
       add(spoilt ? Grade::critical : Grade::warning, fmt::format("the last --{} ended {}, {} ago{}", verb, run.exit, span(now - run.when),
                                                                  spoilt ? ": what lies on a remote may not be restorable" : ""));
     }
+  }
+
+  /// One that gets none, while others do: the copy that is thought to lie there does not.
+  void remotes(const std::vector<std::string>& names) {
+    std::map<std::string, std::int64_t> newest;
+    for (const Memory::Archive& archive : memory.archives)
+      for (const std::string& remote : archive.remotes) newest[remote] = std::max(newest[remote], archive.when);
+    for (const std::string& remote : names)
+      if (!newest.empty() && names.size() > 1) age(newest[remote], limits.warn_age, {}, "no archive was committed to " + remote, "see whether its steps name another remote");
   }
 
   void drop() {
@@ -88,10 +101,11 @@ std::string span(std::int64_t seconds) {
   return fmt::format("{} min", std::max<std::int64_t>(0, seconds) / 60);
 }
 
-std::vector<Finding> judge_service(const std::string& name, const Memory& memory, const Limits& limits, std::int64_t now) {
+std::vector<Finding> judge_service(const std::string& name, const Memory& memory, const std::vector<std::string>& remotes, const Limits& limits, std::int64_t now) {
   Case c{name, memory, limits, now};
   // What was skipped is there already, with a manifest that is good.
-  c.age(std::max(c.good("archive"), memory.archives.empty() ? 0 : memory.archives.back().when), limits.warn_age, limits.crit_age, "no archive was committed", fmt::format("see why: backupctl --archive {}", name));
+  c.age(std::max(c.good("archive"), memory.archives.empty() ? 0 : memory.archives.back().when), limits.warn_age, limits.crit_age, "no archive was committed", fmt::format("the journal tells why, backupctl --backup {} makes one", name));
+  c.remotes(remotes);
   c.drop();
   c.mirror("sync", false);
   c.age(c.good("drill"), limits.warn_drill, {}, "no restore was rehearsed", fmt::format("run backupctl --drill {}", name));

@@ -29,9 +29,9 @@ struct Finding {
   std::string text;
 };
 
-/// A service: age and size of its archives, age of a mirror that was made once, the last drill, and runs that failed last.
+/// A service: age and size of its archives, on each of its remotes, age of a mirror that was made once, the last drill, and runs that failed last.
 /// @param now  unix seconds
-std::vector<Finding> judge_service(const std::string& name, const state::Memory& memory, const Limits& limits, std::int64_t now);
+std::vector<Finding> judge_service(const std::string& name, const state::Memory& memory, const std::vector<std::string>& remotes, const Limits& limits, std::int64_t now);
 /// An extra target: its mirror.
 std::vector<Finding> judge_target(const std::string& name, const state::Memory& memory, const Limits& limits, std::int64_t now);
 

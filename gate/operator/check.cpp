@@ -11,6 +11,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/lease/store.h"
 #include "gate/operator/operator.h"
+#include "gate/state/exchange_record.h"
 #include "gate/state/history.h"
 #include "policy/values.h"
 
@@ -22,11 +23,13 @@ using check::Grade;
 
 /// A lease whose time is over is the guardian's business for a moment, and --recover's, once a minute, for another.
 constexpr std::int64_t overdue_after = 180'000'000'000;   // nanoseconds
+constexpr std::int64_t undecided_after = std::int64_t{7} * 24 * 60 * 60;   ///< seconds that the old files of a restore are kept without a word
 
 struct Wish {
   std::vector<std::string> names;
   check::Limits limits;
   bool json = false;
+  [[nodiscard]] bool wants(const std::string& name) const { return names.empty() || std::find(names.begin(), names.end(), name) != names.end(); }
 };
 
 Result<Wish> parse(const Args& args) {
@@ -111,7 +114,7 @@ void check_leases(const state::StateDir& state, const Wish& wish, Answer& answer
     return;
   }
   for (const std::string& name : *services) {
-    if (!wish.names.empty() && std::find(wish.names.begin(), wish.names.end(), name) == wish.names.end()) continue;
+    if (!wish.wants(name)) continue;
     auto lease = lease::read(state.fd(), name);
     if (!lease) {
       answer.findings.push_back({Grade::critical, name, lease.error().sentence});
@@ -119,6 +122,24 @@ void check_leases(const state::StateDir& state, const Wish& wish, Answer& answer
       (*lease)->deadline += overdue_after;
       if (lease::is_due(**lease, *boot))
         answer.findings.push_back({Grade::critical, name, fmt::format("it was stopped and should long be started again; run backupctl --start {}", name)});
+    }
+  }
+}
+
+/// What a restore in place has left to decide (D6).
+void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t now, Answer& answer) {
+  for (const std::string& name : state::list_exchanges(state)) {
+    if (!wish.wants(name)) continue;
+    const auto restore = state::read_exchange(state, name);
+    if (!restore) {
+      answer.findings.push_back({Grade::critical, name, restore.error().sentence});
+    } else if (restore->has_value() && (*restore)->broken_off()) {
+      answer.findings.push_back({Grade::critical, name, "a restore was broken off and is not undone yet; run backupctl --recover"});
+    } else if (restore->has_value() && (*restore)->phase == state::Exchange::Phase::unproven) {
+      answer.findings.push_back({Grade::warning, name, fmt::format("whether it runs on what was restored was not seen; run the same --restore again, or --restore-rollback {}", name)});
+    } else if (restore->has_value() && now - (*restore)->made > undecided_after) {
+      answer.findings.push_back({Grade::warning, name, fmt::format("the old files of a restore take room in {} for {}; decide: --restore-commit {} or --restore-rollback {}",
+                                                                   (*restore)->stage, check::span(now - (*restore)->made), name, name)});
     }
   }
 }
@@ -148,23 +169,23 @@ Exit check(const std::string& policy_path, const Args& args) {
 
   Answer answer;
   const std::int64_t now = ::time(nullptr);
-  const auto wanted = [&](const std::string& name) { return wish->names.empty() || std::find(wish->names.begin(), wish->names.end(), name) != wish->names.end(); };
   check_leases(*state, *wish, answer);
+  check_restores(*state, *wish, now, answer);
   const auto take = [&](std::vector<Finding> findings) {
     ++answer.looked_at;
     answer.findings.insert(answer.findings.end(), std::make_move_iterator(findings.begin()), std::make_move_iterator(findings.end()));
   };
   for (const auto& [name, service] : policy->services) {
-    if (!wanted(name)) continue;
+    if (!wish->wants(name)) continue;
     const state::Memory memory = memory_of(*state, name);
-    take(check::judge_service(name, memory, wish->limits, now));
+    take(check::judge_service(name, memory, service.remotes, wish->limits, now));
     if (memory.archives.empty()) continue;
     const auto& newest = memory.archives.back();
     answer.figures.push_back(fmt::format("'{}_age'={}s;{};{};0", name, std::max<std::int64_t>(0, now - newest.when), wish->limits.warn_age.count(), wish->limits.crit_age.count()));
     if (newest.bytes >= 0) answer.figures.push_back(fmt::format("'{}_size'={}B;;;0", name, newest.bytes));
   }
   for (const auto& [name, target] : policy->extra_targets)
-    if (wanted(name)) take(check::judge_target(name, state::read_memory(*state, name + ".target"), wish->limits, now));
+    if (wish->wants(name)) take(check::judge_target(name, state::read_memory(*state, name + ".target"), wish->limits, now));
   // The worst first: a pager shows the beginning.
   std::stable_sort(answer.findings.begin(), answer.findings.end(), [](const Finding& a, const Finding& b) { return a.grade > b.grade; });
   return say(answer, wish->json);

@@ -1,8 +1,11 @@
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 
 #include "common/io.h"
 #include "gate/operator/operator.h"
@@ -28,12 +31,31 @@ std::string fault(const NamedPath& named) {
   return opened ? "" : opened.error().sentence;
 }
 
+/// Of a directory, or of the nearest one above it that is there. Subvolumes of a btrfs have a device number each, and share blocks.
+std::optional<dev_t> file_system_of(std::string path) {
+  for (;;) {
+    struct statfs fs {};
+    struct stat st {};
+    if (::statfs(path.c_str(), &fs) == 0 && ::stat(path.c_str(), &st) == 0) return fs.f_type == BTRFS_SUPER_MAGIC ? std::nullopt : std::optional(st.st_dev);
+    if (path.size() <= 1) return std::nullopt;
+    path.resize(std::max<std::size_t>(1, path.rfind('/')));
+  }
+}
+
 std::vector<std::string> findings(const policy::Policy& policy, const std::string& policy_path) {
   std::vector<std::string> notes;
   for (const NamedPath& named : policy::named_paths(policy))
     if (const std::string words = fault(named); !words.empty())
       notes.push_back(fmt::format("{}: the {} {}: {}", named.key, policy::word(named.kind), named.path, words));
-  if (auto trusted = open_trusted(policy_path); !trusted) notes.push_back(trusted.error().sentence + ": the gate refuses to use the file where it lies");
+  if (auto trusted = open_trusted(policy_path); !trusted) notes.push_back(fmt::format("{}: the gate refuses to use {} where it lies", trusted.error().sentence, policy_path));
+  for (const auto& [name, service] : policy.services) {
+    if (service.consistency != policy::Consistency::snapshot) continue;
+    const auto tree = file_system_of(service.path);
+    const auto staging = file_system_of(service.staging);
+    if (tree && staging && *tree != *staging)
+      notes.push_back(fmt::format("service.{}.staging, {}, lies on another file system than the tree, so each snapshot is a copy of every byte that changed; to share blocks, let path be a "
+                                  "directory below the mount point", name, service.staging));
+  }
   // The sections of rclone.conf are part of what a request would run with, so they are checked here too.
   const auto config = vault::open_config(policy.gate.rclone_config);
   for (const auto& [name, remote] : policy.remotes) {
@@ -58,7 +80,9 @@ Exit check_policy(const std::string& policy_path, const Args& args) {
   const auto policy = policy::load_policy(*bytes, path);
   const auto notes = policy ? findings(*policy, path) : std::vector<std::string>();
   static_cast<void>(write_all(policy ? 1 : 2, policy::check_report(policy, path, notes)));
-  return policy ? Exit::done : Exit::bad_config;
+  // The file in force has to be one that the gate takes.
+  const bool refused = args.empty() && !open_trusted(path);
+  return policy && !refused ? Exit::done : Exit::bad_config;
 }
 
 }  // namespace backupctl::operate

@@ -19,12 +19,12 @@ struct Command {
   Exit (*run)(const std::string& policy_path, const Args& args);
 };
 constexpr Command commands[] = {
-    {"--restore", "NAME [--archive DATE|latest | --mirror] [--only PATH…] [--to DIR] [--yes]", "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
+    {"--restore", "NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes]", "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
     {"--restore-commit", "NAME", "give up the old files that a restore in place has kept", true, restore_commit},
     {"--restore-rollback", "NAME", "put the old files back in place", true, restore_rollback},
     {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true, drill},
     {"--adopt", "NAME [--remote REMOTE]", "take over archives that an earlier script left on the remotes without a manifest", true, adopt},
-    {"--recover", "", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
+    {"--recover", "[--files]", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
     {"--guardian", "NAME", "watch a stopped service until it runs again; the gate starts it by itself", true, guardian},
     {"--check", "[NAME…] [--json] [--warn-age 8d] [--crit-age 15d] …", "tell a monitoring system whether backups are as they should be (0, 1, 2, 3)", false, check},
     {"--check-policy", "[FILE]", "check the policy, and what it names on this host", false, check_policy},
@@ -37,7 +37,7 @@ Exit help() {
   std::string text =
       "backupctl, the host's backup gate. As root, on the host:\n\n"
       "  backupctl [--policy FILE] VERB [NAME] [OPTION…]      the verbs a client has, see backupctl(8):\n"
-      "      --stop --sync --archive [--replace] --start --sync-extra --verify --status --list --version\n";
+      "      --stop --snapshot --sync --archive [--replace] --start --backup --sync-extra --verify --status --list --version\n";
   for (const Command& command : commands) text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);
   text += "\nClients come in through sshd and sudo: backupctl --ssh-gate [--client NAME]\n";
   static_cast<void>(write_all(1, text));

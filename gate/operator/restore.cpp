@@ -42,11 +42,12 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes) {
   // Which lines of a manifest belong to a path, hard links included, is not worked out yet.
   app.add_flag("--mirror", wish.mirror)->excludes(date)->excludes(only);
   auto* const to = app.add_option("--to", wish.to);
+  app.add_option("--remote", wish.remote);
   app.add_flag("--yes", yes);
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
   } catch (const CLI::Error& error) {
-    return fail(Exit::not_a_request, "--restore wants NAME [--archive DATE|latest | --mirror] [--only PATH…] [--to DIR] [--yes] ({}); nothing was done",
+    return fail(Exit::not_a_request, "--restore wants NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes] ({}); nothing was done",
                 error.what());
   }
   if (archive != "latest") wish.date = parse_date(archive);
@@ -70,8 +71,7 @@ bool is_confirmed(const std::string& question) {
 }
 
 std::string question(const step::RestoreWish& wish, const policy::Policy& policy) {
-  const auto service = policy.services.find(wish.service);
-  const std::string path = service == policy.services.end() ? "the tree of " + escape_line(wish.service, 64) : service->second.path;
+  const std::string& path = policy.services.at(wish.service).path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
   return fmt::format("{} would be replaced by the {}, with the service stopped meanwhile, and the old files kept until --restore-commit",
                      what, wish.mirror ? "mirror" : "archive of " + (wish.date ? format_date(*wish.date) : "the latest date"));
@@ -85,6 +85,7 @@ Exit restore(const std::string& policy_path, const Args& args) {
   if (!wish) return complain(wish.error());
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
+  if (!policy->services.contains(wish->service)) return complain({Exit::not_permitted, fmt::format("the policy names no service {}; nothing was done", escape_line(wish->service, 64))});
   if (const std::string asked = question(*wish, *policy); wish->to.empty() && !yes && !is_confirmed(asked))
     return complain({Exit::not_a_request, asked + ": say --yes to do it, or name another place with --to; nothing was done"});
   return run_recorded(*policy, policy_path, "--restore", args, "restore " + wish->service,

@@ -28,7 +28,7 @@ void Selection::note(const Member& member) {
 Result<> Selection::complete() const {
   const auto missing = std::find(met_.begin(), met_.end(), false);
   if (missing == met_.end()) return {};
-  return fail(Exit::bad_data, "the archive holds no {}; nothing was restored (tar -t lists what it holds)",
+  return fail(Exit::bad_data, "the archive holds no {} beneath data/; nothing was restored (its manifest beside it on the remote lists all names; say them without the leading data/)",
               escape_line(paths_[static_cast<std::size_t>(missing - met_.begin())], 512));
 }
 

@@ -13,7 +13,7 @@
 namespace backupctl::state {
 namespace {
 
-constexpr std::size_t max_memory = 16384;
+constexpr std::size_t max_memory = 65536;
 constexpr int lock_tries = 250;   // 5 s; each holds it for the time of one fsync
 
 std::string file_of(const std::string& name) { return "history/" + name + ".runs"; }
@@ -42,6 +42,7 @@ void take_line(std::string_view line, Memory& memory) {
   Memory::Archive archive;
   if (words.size() == 4 && words[0] == "run" && number(words[2], run.when) && number(words[3], run.exit)) memory.last[verb] = run;
   if (words.size() == 3 && words[0] == "good" && number(words[2], run.when)) memory.good[verb] = run.when;
+  if (words.size() == 2 && words[0] == "first") memory.first_committed = parse_date(verb);
   if (words.size() >= 4 && words[0] == "archive" && number(words[2], archive.when) && number(words[3], archive.bytes))
     if (const auto date = parse_date(verb)) {
       archive.date = *date;
@@ -54,6 +55,7 @@ std::string serialize(const Memory& memory) {
   std::string text;
   for (const auto& [verb, run] : memory.last) text += fmt::format("run {} {} {}\n", verb, run.when, run.exit);
   for (const auto& [verb, when] : memory.good) text += fmt::format("good {} {}\n", verb, when);
+  if (memory.first_committed) text += fmt::format("first {}\n", format_date(*memory.first_committed));
   for (const Memory::Archive& archive : memory.archives) text += fmt::format("archive {} {} {}{}{}\n", format_date(archive.date), archive.when, archive.bytes, archive.remotes.empty() ? "" : " ", fmt::join(archive.remotes, " "));
   return text;
 }

@@ -90,6 +90,8 @@ Result<> adopt_one(const Case& c, const Found& found) {
   if (const auto ours = remembered(known, found.date); ours != known.archives.end() && ours->remotes.contains(c.remote.name))
     return fail(Exit::bad_data, "this host left an archive of that date there, whose signed manifest is gone, so it may be another's; if you know that it is not, remove {} from "
                 "its line in {}", c.remote.name, c.context.state.at("history/" + c.service.name + ".runs"));
+  if (known.first_committed && found.date >= *known.first_committed)
+    return fail(Exit::bad_data, "this host has made its archives itself since {}, so an earlier script cannot have left it, and it may be anybody's; look at it by hand", format_date(*known.first_committed));
   if (found.entry.size <= 0) return fail(Exit::bad_data, "it is empty, or its size is not known");
   StoredArchive stored{&c.remote, name, found.date, {}};
   stored.manifest.number[0] = found.entry.size;
@@ -161,7 +163,7 @@ Result<Report> adopt(Context& context, const std::string& name, const std::strin
     return fail(Exit::bad_data, "{} of {} archives of {} were not adopted (named above): they stay as they are, unverified, and are never deleted; look at them by hand{}", left,
                 left + adopted, name, served.fault() ? ", and run it again: " + served.error().sentence : "");
   if (served.fault()) return pass(served.error());
-  return Report{adopted == 0 ? "nothing to adopt" : "adopted", {monitor::number_field("archives", adopted)}};
+  return Report{adopted == 0 ? fmt::format("nothing to adopt in {}/archives/ of its remotes", name) : std::string("adopted"), {monitor::number_field("archives", adopted)}};
 }
 
 }  // namespace backupctl::step

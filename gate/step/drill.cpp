@@ -96,7 +96,7 @@ Result<> check_room(const std::string& path, std::int64_t needed) {
 /// The rehearsal; what it learns goes into the record as it goes.
 Result<> rehearse(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys, DrillRecord& record) {
   Watch watch;
-  auto stored = find_archive(context, service, {}, keys);
+  auto stored = find_archive(context, service, {}, keys, service.remotes);
   if (!stored) return pass(stored.error());
   record.archive = stored->name;
   record.remote = stored->remote->name;

@@ -18,6 +18,7 @@ namespace backupctl::step {
 /// | member            | type            | meaning                                                                        |
 /// |-------------------|-----------------|--------------------------------------------------------------------------------|
 /// | schema            | number          | 1                                                                              |
+/// | kind              | string          | "drill": no manifest can be taken for one                                       |
 /// | service, host     | string          | the service; the host that rehearsed                                           |
 /// | when              | number          | unix seconds of its end                                                        |
 /// | archive, remote   | string          | what was restored, and where it came from; empty when none was found           |

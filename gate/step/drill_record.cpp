@@ -19,7 +19,7 @@ Result<std::string> write_record(Context& context, const DrillRecord& r) {
   ::gmtime_r(&now, &utc);
   char stamp[32];
   ::strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-  std::string object = fmt::format(R"({{"schema":1,"service":{},"host":{},"when":{},"archive":{},"remote":{},"size":{},"sha256":"{}","files":{},"bytes":{},"compared":{},)",
+  std::string object = fmt::format(R"({{"schema":1,"kind":"drill","service":{},"host":{},"when":{},"archive":{},"remote":{},"size":{},"sha256":"{}","files":{},"bytes":{},"compared":{},)",
                                    json_string(r.service), json_string(host), static_cast<std::int64_t>(now), json_string(r.archive), json_string(r.remote), r.size, to_hex(r.sha256), r.files,
                                    r.bytes, r.compared);
   object += fmt::format(R"("fetch_seconds":{:.3f},"verify_seconds":{:.3f},"extract_seconds":{:.3f},"compare_seconds":{:.3f},"seconds":{:.3f},"result":"{}","text":{},"journal_head":{}}})", r.fetch,

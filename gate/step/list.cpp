@@ -4,6 +4,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/step/commit.h"
 #include "gate/step/helpers.h"
+#include "gate/step/served.h"
 #include "gate/step/step.h"
 #include "policy/retention.h"
 #include "policy/verb_rules.h"
@@ -51,6 +52,7 @@ Result<> list_remote(Context& context, const policy::Service& service, const pol
       // A remote that fails, or a session that is over, says nothing about the archive, and nothing more is asked of it (S5).
       if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
       verified = checked && checked->number[2] == 1 && checked->number[0] == entry.size;
+      if (!verified) context.output.note(fmt::format("{} on {} is unverified: {}", entry.name, remote.name, checked ? "its size or status is another than its manifest says" : checked.error().sentence), true);
       adopted = verified && checked->number[6] == 1;
     }
     print_backup(context, *name, entry, verified, adopted, remote.name);
@@ -65,9 +67,13 @@ Result<Report> list(Context& context, const policy::Plan& plan) {
     if (auto made = ensure_host_key(context); !made) return pass(made.error());
     const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
     if (!keys) return pass(keys.error());
-    for (const std::string& name : plan.service->remotes)
-      if (auto listed = list_remote(context, *plan.service, context.policy.remotes.at(name), *keys); !listed) return pass(listed.error());
-    return Report{};
+    Served served(context);   // what lies on the others is told all the same
+    for (const std::string& name : plan.service->remotes) {
+      auto listed = list_remote(context, *plan.service, context.policy.remotes.at(name), *keys);
+      if (!listed && served.take(listed.error())) return pass(listed.error());
+      if (listed) served.add(name);
+    }
+    return served.fault() ? Result<Report>(pass(served.error())) : Report{};
   }
   for (const auto& [name, service] : context.policy.services)
     if ((plan.service == &service || (plan.service == nullptr && plan.target == nullptr)) && policy::may_use(plan.client, name))

@@ -9,7 +9,7 @@
 namespace backupctl::step {
 namespace {
 
-constexpr Verb remembered[] = {Verb::sync, Verb::archive, Verb::sync_extra, Verb::backup, Verb::verify};
+constexpr Verb remembered[] = {Verb::stop, Verb::snapshot, Verb::start, Verb::sync, Verb::archive, Verb::sync_extra, Verb::backup, Verb::verify};
 
 }  // namespace
 

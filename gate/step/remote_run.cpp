@@ -37,6 +37,7 @@ constexpr HostFile host_files[] = {
 /// Held by the one request that reads what lies on remotes while it has a loan. One lock for all of them: a remote may wrap
 /// another, whose credential it then has as well.
 constexpr const char* reading_lock = "reading";
+constexpr const char* backup_lock = "backup-waits";  ///< held by a step that makes a backup until it has the credential
 constexpr auto reading_grace = std::chrono::seconds(30);   ///< for carrying a renewed token back
 
 constexpr std::size_t most_messages = 20;
@@ -83,7 +84,7 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   RemoteFiles files(context, remote, std::move(*rclone), std::move(*worker));
   if (context.gives_way) {
     auto lock = state::take_any(context.state, {reading_lock}, context.policy.gate.lock_wait, context.session,
-                                "another verification or drill has read from the remotes all the time, so nothing was done; try again later");
+                                "another verification or drill has read from the remotes all the time, so nothing was done; try again later", backup_lock);
     if (!lock) return pass(lock.error());
     files.reading_ = std::move(*lock);
   }
@@ -97,6 +98,9 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
     files.can_ = remote::azure_capabilities;
     return files;
   }
+  // Whoever only reads does not begin meanwhile: one after the other they could keep the credential from a backup (X11).
+  const auto first = context.gives_way ? Result<std::optional<state::Lock>>{} : state::Lock::try_take(context.state, backup_lock);
+  if (!first) return pass(first.error());
   const auto give_up = monitor::Clock::now() + context.policy.gate.lock_wait;
   const auto wait = [&]() -> Result<> {
     if (monitor::Clock::now() > give_up)

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
+#include "common/escape.h"
 #include "common/io.h"
 #include "gate/config/policy_file.h"
 #include "gate/state/history.h"
@@ -47,9 +49,13 @@ class Target {
   bool unused_;
 };
 
+std::vector<std::string> asked(const policy::Service& service, const RestoreWish& wish) {
+  return wish.remote.empty() ? service.remotes : std::vector{wish.remote};
+}
+
 /// Fetched and verified; kept in a file without a name until it is written.
 Result<Backup> obtain_archive(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
-  auto stored = find_archive(context, service, wish.date, keys);
+  auto stored = find_archive(context, service, wish.date, keys, asked(service, wish));
   if (!stored) return pass(stored.error());
   const auto history = state::read_history(context.state, service.name);
   if (wish.to.empty() && !wish.date && (!history || (history->newest_committed && *history->newest_committed > stored->date)))
@@ -72,7 +78,7 @@ struct Fetched {
 };
 
 Result<Backup> obtain_mirror(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
-  auto stored = find_mirror(context, service, keys);
+  auto stored = find_mirror(context, service, keys, asked(service, wish));
   if (!stored) return pass(stored.error());
   if (wish.to.empty() && state::last_mirrored(context.state, service.name) > stored->record.number[1])
     return fail(Exit::bad_data, "the newest mirror on the remotes is older than the last that this host made, so it does not take the tree's place and nothing was done; restore "
@@ -122,6 +128,9 @@ Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
 Result<Report> restore(Context& context, const RestoreWish& wish) {
   const auto service = restorable(context, wish.service);
   if (!service) return pass(service.error());
+  const auto& remotes = (*service)->remotes;
+  if (!wish.remote.empty() && std::find(remotes.begin(), remotes.end(), wish.remote) == remotes.end())
+    return fail(Exit::not_permitted, "service.{}.remotes does not have {}; nothing was done", wish.service, escape_line(wish.remote, 64));
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());

@@ -15,6 +15,7 @@ struct RestoreWish {
   std::optional<CivilDate> date = {};   ///< nothing: the newest
   bool mirror = false;                  ///< from the mirror and its manifest, not from an archive; there is no date then
   std::string to = {};                  ///< absolute; an empty directory, made if it is not there. Empty: the service's tree
+  std::string remote = {};              ///< nothing but what lies there; empty: any of the service's remotes
   std::vector<std::string> only = {};   ///< paths relative to the tree, canonical, none beneath another; empty: all
 };
 

@@ -105,7 +105,10 @@ Result<> check_clock(Context& context, const std::string& service, CivilDate tod
 }
 
 Result<> note_committed(Context& context, const policy::Service& service, const std::string& remote, CivilDate date, std::int64_t bytes) {
-  const auto kept = state::change_memory(context.state, service.name, [&](state::Memory& memory) { state::remember_archive(memory, {date, ::time(nullptr), bytes, {remote}}); });
+  const auto kept = state::change_memory(context.state, service.name, [&](state::Memory& memory) {
+    state::remember_archive(memory, {date, ::time(nullptr), bytes, {remote}});
+    memory.first_committed = std::min(memory.first_committed.value_or(date), date);
+  });
   if (!kept) context.output.note(kept.error().sentence, true);
   auto history = state::read_history(context.state, service.name);
   if (!history) return pass(history.error());

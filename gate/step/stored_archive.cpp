@@ -12,6 +12,7 @@
 #include "gate/sandbox/helper.h"
 #include "gate/state/history.h"
 #include "gate/step/commit.h"
+#include "gate/step/served.h"
 #include "policy/retention.h"
 
 namespace backupctl::step {
@@ -89,16 +90,22 @@ Result<Record> test(Context& context, const std::string& name, int archive) {
   return run_extractor(context, name, {"--root", "data"}, archive, -1, "");
 }
 
-Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys) {
+Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys,
+                                   const std::vector<std::string>& remotes) {
   std::optional<StoredArchive> best;
-  for (const std::string& name : service.remotes) {
-    auto files = RemoteFiles::open(context, context.policy.remotes.at(name));
+  const auto ask = [&](const policy::Remote& remote) -> Result<> {
+    auto files = RemoteFiles::open(context, remote);
     if (!files) return pass(files.error());
     auto found = find_on(context, *files, service.name, date, keys, Doubtful::pass_over);
     if (!found) return pass(found.error());
     if (found->has_value() && (!best || (*found)->date > best->date)) best = std::move(**found);
-    if (auto closed = files->close(); !closed) return pass(closed.error());
-  }
+    return files->close();
+  };
+  Served served(context);
+  for (const std::string& name : remotes)
+    if (auto asked = ask(context.policy.remotes.at(name)); !asked && served.take(asked.error())) return pass(asked.error());
+  if (!best && served.fault()) return pass(served.error());
+  if (served.fault()) context.output.note(served.error().sentence + "; another remote is used", true);
   if (!best)
     return fail(Exit::bad_data, "there is no verified archive of {}{} on its remotes; nothing was written (backupctl --list {} shows what is there)",
                 service.name, date ? " of " + format_date(*date) : "", service.name);
@@ -140,7 +147,7 @@ Result<> verify(Context& context, const StoredArchive& stored, int archive, cons
   const auto read = run_extractor(context, stored.name, announced(stored), archive, -1, "", only);
   if (!read) return pass(read.error());
   if (read->number[0] == stored.manifest.number[0] && read->digest == stored.manifest.digest) return {};
-  return fail(Exit::bad_data, "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another date or remote", stored.name,
+  return fail(Exit::bad_data, "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another remote of it (--remote), or another date", stored.name,
               stored.remote->name);
 }
 

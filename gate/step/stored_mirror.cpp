@@ -13,6 +13,7 @@
 #include "common/io.h"
 #include "gate/sandbox/helper.h"
 #include "gate/state/history.h"
+#include "gate/step/served.h"
 #include "gate/step/helpers.h"
 #include "gate/step/mirror_manifest.h"
 
@@ -89,16 +90,21 @@ Result<Record> run_extractor(Context& context, const StoredMirror& stored, int m
 
 }  // namespace
 
-Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys) {
+Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys, const std::vector<std::string>& remotes) {
   std::optional<StoredMirror> best;
-  for (const std::string& name : service.remotes) {
-    auto files = RemoteFiles::open(context, context.policy.remotes.at(name));
+  const auto ask = [&](const policy::Remote& remote) -> Result<> {
+    auto files = RemoteFiles::open(context, remote);
     if (!files) return pass(files.error());
     auto found = find_on(context, *files, service.name, keys);
     if (!found) return pass(found.error());
     if (found->has_value() && (!best || std::pair((*found)->complete(), (*found)->record.number[1]) > std::pair(best->complete(), best->record.number[1]))) best = std::move(**found);
-    if (auto closed = files->close(); !closed) return pass(closed.error());
-  }
+    return files->close();
+  };
+  Served served(context);
+  for (const std::string& name : remotes)
+    if (auto asked = ask(context.policy.remotes.at(name)); !asked && served.take(asked.error())) return pass(asked.error());
+  if (!best && served.fault()) return pass(served.error());
+  if (served.fault()) context.output.note(served.error().sentence + "; another remote is used", true);
   if (best) {
     if (const std::int64_t last = state::last_mirrored(context.state, service.name); last > best->record.number[1])
       context.output.note(fmt::format("this host finished a sync after {}, but the newest mirror on the remotes is of {}: somebody gave an older one back", hour_of(last),

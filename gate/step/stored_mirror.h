@@ -25,7 +25,7 @@ struct StoredMirror {
 /// The newest mirror of a service that has a good manifest (of equals the one on the remote that the policy names first).
 /// @param keys  trusted public keys, PEM. Error: Exit::bad_data, there is none; Exit::io_error, no room for the manifest; a
 /// remote's own.
-Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys);
+Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys, const std::vector<std::string>& remotes);
 
 /// Fetches `data/` into a new folder of the spool. Error: Exit::io_error, no room; a remote's own.
 Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored, const state::Spool& spool);

@@ -33,7 +33,7 @@ earlier other-2026-01-04.tar.gz data                                            
 earlier plain-2026-04-05.tar.gz data; echo '{"signed":{}' >"$OLD/plain-2026-04-05.tar.gz.manifest.json"
 
 check "before: --list shows them all" gate 'backupctl --list plain'
-check "… as unverified" test "$(grep -c ' unverified ' "$out") $(grep -c verified "$out")" = "8 8"
+check "… as unverified" test "$(grep -c ' unverified ' "$out") $(grep -c ' verified ' "$out")" = "8 0"
 fingerprint_archives() { (cd "$OLD" && find . -name '*.tar.gz' -exec sha256sum {} + | sort); }
 fingerprint_archives >"$ROOT/before"
 check_exit 65 "some cannot be adopted: 65" $GATE --adopt plain
@@ -80,7 +80,13 @@ check_exit 64 "no name" $GATE --adopt
 
 # Retention counts them from now on, and nothing else.
 check "today's archive" gate 'backupctl --archive plain'
+cp -a "$ROOT/plain" "$ROOT/as-archived"
 check "… what no rule keeps of the adopted is deleted" test "$(has_manifest)" = "$(date +%F)"
+tomorrow=plain-$(date -d tomorrow +%F).tar.gz
+earlier "$tomorrow" data
+check_exit 65 "what lies there without a manifest since this host makes archives is not adopted" $GATE --adopt plain --remote onedrive
+check_says "… says why" "$tomorrow on onedrive is not adopted: this host has made its archives itself since $(date +%F)"
+rm "$OLD/$tomorrow"
 check "… what was not adopted is kept" test -e "$OLD/plain-2026-03-08.tar.gz" -a -e "$OLD/plain-2026-03-22.tar.gz" -a -e "$OLD/other-2026-01-04.tar.gz"
 
 # Broken off at any point, it goes on where it was.
@@ -111,5 +117,13 @@ check "… in a directory as before" test "$(stat -c '%u:%g %a' "$ROOT/plain") $
 check "commit" $GATE --restore-commit plain
 stop_webdav
 check_exit 69 "a remote that is down: 69" $GATE --adopt plain
+check_exit 69 "… --list ends with it" gate 'backupctl --list plain'
+check_says "… and tells of the other" "verified  disk  plain-$(date +%F).tar.gz"
+check "… a restore takes what the other has" $GATE --restore plain --to "$ROOT/other"
+check_says "… and says so" "another remote is used"
+check "… whole" diff -r "$ROOT/as-archived" "$ROOT/other/data"
+check_exit 69 "… that remote alone: 69" $GATE --restore plain --remote onedrive --to "$ROOT/none"
+check_exit 77 "… a remote that is not the service's" $GATE --restore plain --remote nothing --to "$ROOT/none"
+check_exit 77 "a service that is none is said before anything is asked" $GATE --restore nothing
 check "the journal verifies (X9)" $GATE --verify-journal
 e2e_end

@@ -82,6 +82,28 @@ check "a host that knows the date alone: OK" look
 sed -i "s/^[^ ]*/2026-01-01/" $STATE/history/plain
 check_exit 2 "… and its age counts" look
 
+# What a restore in place has left to decide (D6).
+check "an archive that is good again" $GATE --archive plain --replace
+check "a restore in place" $GATE --restore plain --yes
+ageless() { "$@" $GATE --check plain --warn-drill 0 --warn-age 0 --crit-age 0 --warn-mirror 0 --crit-mirror 0; }
+check "its old files are no problem today" ageless env
+echo "@$(date -d '+8 days' '+%F %T')" >/etc/faketimerc
+check_exit 1 "eight days later they are: WARNING" ageless env LD_PRELOAD="$(compgen -G '/usr/lib/*/faketime/libfaketime.so.1')" DONT_FAKE_MONOTONIC=1
+rm /etc/faketimerc
+check_says "… says what to do" "decide: --restore-commit plain or --restore-rollback plain"
+cp $STATE/restores/plain "$ROOT/record"; sed -i 's/^./x/' $STATE/restores/plain
+check_exit 2 "a damaged record of it: CRITICAL" ageless env
+cp "$ROOT/record" $STATE/restores/plain
+python3 - $STATE/restores/plain <<'PY'
+import hashlib, sys
+text = open(sys.argv[1], 'rb').read()[64:].replace(b'\0kept\0', b'\0unproven\0', 1)
+open(sys.argv[1], 'wb').write(hashlib.sha256(text).hexdigest().encode() + text)
+PY
+check_exit 1 "one that was never seen to run: WARNING" ageless env
+check_says "… says what to do" "run the same --restore again, or --restore-rollback plain"
+check "the old files are given up" $GATE --restore-commit plain
+check "… OK" ageless env
+
 # Leases (S1).
 leases() { $GATE --check vaultwarden --warn-drill 0 --crit-age 0 --warn-age 0; }
 check "stop a service" gate 'backupctl --stop vaultwarden'

@@ -115,7 +115,8 @@ head -c 300000000 /dev/zero >"$ROOT/plain/zeros"
 check "a larger archive" $GATE --archive plain --replace
 for where in "$ROOT/scratch" ""; do
   $GATE --drill plain ${where:+--scratch "$where"} >"$ROOT/drill.out" 2>&1 & drilling=$!
-  wait_for 60 grep -q 'writing to' "$ROOT/drill.out"; sleep 0.2
+  wait_for 60 grep -q 'writing to' "$ROOT/drill.out"
+  for ((tries = 0; tries < 500; tries++)); do nothing_left || break; sleep 0.01; done
   kill -9 $drilling; wait $drilling 2>/dev/null
   check_not "killed half way${where:+, in another directory}" nothing_left
   rm -f "$ROOT/plain/zeros"
@@ -138,7 +139,7 @@ stop_webdav; start_webdav
 check_exit 65 "--all: one service has no backup" $GATE --drill --all
 check_says "… and the others are rehearsed" "plain-$today.tar.gz"
 check_exit 64 "--all and a name" $GATE --drill plain --all
-rm "$PLAIN"/*.{json,sha256}
+rm "$PLAIN"/*.{json,sha256}; mv "$PLAIN/plain-$today.tar.gz" "$PLAIN/plain-2026-01-04.tar.gz"   # from before this host made any
 check "an adopted archive" $GATE --adopt plain
 check "… is rehearsed" $GATE --drill plain
 check_says "… without a list" "an adopted archive without a list of files to compare with"

@@ -128,8 +128,8 @@ rm "$ROOT/disk/filler"
 good_night plain
 
 # What is read (D2): a file that grows, and one that the disk cannot give back.
-head -c 5000000 /dev/urandom >"$ROOT/plain/scan"
-(while :; do echo more >>"$ROOT/plain/scan"; sleep 0.003; done) & writer=$!
+head -c 15000000 /dev/urandom >"$ROOT/plain/scan"
+(while :; do echo more >>"$ROOT/plain/scan"; sleep 0.001; done) & writer=$!
 bad_night plain "a file that grows while it is read" "0 74 74 0" "a file that changes while it is read, so the mirror is incomplete" "is not counted as a backup"; no_archive plain
 kill $writer; wait $writer 2>/dev/null
 check "… what could be read is kept under another name" test -e "$(archives_of plain)/plain-$today.tar.gz.incomplete.manifest.json"

@@ -21,7 +21,7 @@ state::Memory good() {
 
 /// The one finding's grade and text; "none" or "several" instead.
 std::string judged(const state::Memory& memory, const check::Limits& limits = {}) {
-  const auto found = check::judge_service("n8n", memory, limits, now);
+  const auto found = check::judge_service("n8n", memory, {"onedrive"}, limits, now);
   if (found.size() != 1) return found.empty() ? "none" : "several";
   CHECK(found[0].name == "n8n");
   return fmt::format("{}: {}", check::word(found[0].grade), found[0].text);
@@ -107,4 +107,18 @@ TEST_CASE("an archive much smaller than those before it, and a clock that runs b
   memory = good();
   memory.good["archive"] = now + 3 * day;
   CHECK(begins(judged(memory), "WARNING: its last good run lies 3 d in the future"));
+}
+
+TEST_CASE("of several remotes, one that gets no archive while another does is named") {
+  auto memory = good();
+  for (auto& archive : memory.archives) archive.remotes = {"onedrive"};
+  const auto both = [&] { return check::judge_service("n8n", memory, {"onedrive", "disk"}, {}, now); };
+  REQUIRE(both().size() == 1);
+  CHECK(both()[0].grade == Grade::warning);
+  CHECK(begins(both()[0].text, "no archive was committed to disk as far back"));
+  memory.archives[1].remotes.insert("disk");
+  CHECK(begins(both()[0].text, "no archive was committed to disk for 15 d"));
+  memory.archives[3].remotes.insert("disk");
+  CHECK(both().empty());
+  CHECK(check::judge_service("n8n", memory, {"onedrive"}, {}, now).empty());
 }

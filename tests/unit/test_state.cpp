@@ -132,9 +132,13 @@ TEST_CASE("what --check looks at comes back, whatever else stands in the file") 
   CHECK(state::read_memory(fixture.state(), "n8n").last.empty());
   change([](state::Memory& memory) { memory.last["sync"] = {1790000000, 69}; });
   change([](state::Memory& memory) { memory.good["archive"] = 1790000001; });
-  for (int day = 1; day <= 20; ++day)
-    change([&](state::Memory& memory) { state::remember_archive(memory, {*parse_date(fmt::format("2026-06-{:02}", day)), day, day * 100}); });
-  change([&](state::Memory& memory) { state::remember_archive(memory, {*parse_date("2026-06-20"), 99, 9900}); });
+  const int days = static_cast<int>(state::archives_remembered) + 12;
+  const std::chrono::sys_days first = *parse_date("2026-01-01");
+  change([&](state::Memory& memory) {
+    for (int day = 1; day <= days; ++day) state::remember_archive(memory, {first + std::chrono::days(day), day, day * 100, {"onedrive"}});
+    memory.first_committed = parse_date("2026-01-02");
+  });
+  change([&](state::Memory& memory) { state::remember_archive(memory, {first + std::chrono::days(days), 99, 9900, {"disk"}}); });
   fixture.write("history/n8n.runs", fixture.read("history/n8n.runs") + "later things\nrun x\nrun sync 1 2 3\narchive 2026-02-30 1 1\nhalf a li");
   const auto memory = state::read_memory(fixture.state(), "n8n");
   CHECK(memory.last.size() == 1);
@@ -144,6 +148,8 @@ TEST_CASE("what --check looks at comes back, whatever else stands in the file") 
   REQUIRE(memory.archives.size() == state::archives_remembered);
   CHECK(memory.archives.front().bytes == 1300);
   CHECK(memory.archives.back().bytes == 9900);
+  CHECK(memory.archives.back().remotes == std::set<std::string>{"disk", "onedrive"});
+  CHECK(memory.first_committed == parse_date("2026-01-02"));
   fixture.write("history/n8n.runs", std::string(100000, 'x'));
   CHECK(state::read_memory(fixture.state(), "n8n").last.empty());
 }
