@@ -37,6 +37,7 @@ constexpr HostFile host_files[] = {
 /// Held by the one request that reads what lies on remotes while it has a loan. One lock for all of them: a remote may wrap
 /// another, whose credential it then has as well.
 constexpr const char* reading_lock = "reading";
+constexpr int content_pipe = 1 << 20;   ///< bytes
 constexpr const char* backup_lock = "backup-waits";  ///< held by a step that makes a backup until it has the credential
 constexpr auto reading_grace = std::chrono::seconds(30);   ///< for carrying a renewed token back
 
@@ -141,6 +142,8 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   auto data = make_pipe();
   if (!log || !data) return fail(Exit::unavailable, "no pipe could be made to talk to rclone");
   const bool listens = !what.listener.empty();
+  // An archive that is read back goes through here: fewer, larger pieces (pipe(7)); where that many are not to be had, smaller ones.
+  if (listens) static_cast<void>(::fcntl(data->write.get(), F_SETPIPE_SZ, content_pipe));
   monitor::Spawn spawn;
   spawn.cage = worker_.cage();
   spawn.program = remote::rclone_program;
