@@ -63,7 +63,8 @@ std::string json_string(std::string_view bytes) {
       out += '\\';
       out += sequence;
     } else if (is_control(sequence)) {
-      out += fmt::format("\\u{:04x}", static_cast<std::uint8_t>(sequence.back()));  // of C1, too, the last byte is the code point
+      out +=
+          fmt::format("\\u{:04x}", static_cast<std::uint8_t>(sequence.back()));  // of C1, too, the last byte is the code point
     } else {
       out += sequence;
     }

@@ -80,7 +80,7 @@ Result<UniqueFd> open_trusted(const std::string& path, bool secret) {
     const std::string part = path.substr(begin, last ? end : end - begin);
     UniqueFd next = open_beneath(at.get(), part, last ? O_RDONLY | O_NOCTTY | O_NONBLOCK : O_PATH | O_DIRECTORY);
     if (!next) return fail_errno(Exit::bad_config, errno, "cannot open {}", path);
-    struct stat st{};
+    struct stat st {};
     if (::fstat(next.get(), &st) != 0) return fail_errno(Exit::bad_config, errno, "cannot stat {}", path);
     if (const auto fault = ownership_fault(st, secret && last); !fault.empty())
       return fail(Exit::bad_config, "{} {}", path.substr(0, end), fault);
@@ -103,18 +103,20 @@ Result<UniqueFd> open_trusted_program(const std::string& path) {
     rest.erase(0, end == std::string::npos ? end : end + 1);
     if (part.empty()) continue;
     UniqueFd next(::openat(at.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    struct stat st{};
+    struct stat st {};
     if (!next || ::fstat(next.get(), &st) != 0) return failed(errno);
     if (S_ISLNK(st.st_mode)) {
       char target[4096];
       const ssize_t size = ::readlinkat(next.get(), "", target, sizeof target);
-      if (size <= 0 || size == static_cast<ssize_t>(sizeof target) || ++links > most_links) return failed(size < 0 ? errno : ELOOP);
+      if (size <= 0 || size == static_cast<ssize_t>(sizeof target) || ++links > most_links)
+        return failed(size < 0 ? errno : ELOOP);
       if (target[0] == '/') at = open_root();
       rest = std::string(target, static_cast<std::size_t>(size)) + "/" + rest;
       continue;
     }
     const auto fault = ownership_fault(st, false);
-    if (!fault.empty() && S_ISDIR(st.st_mode)) return fail(Exit::bad_config, "{} leads through the directory {}, which {}", path, part, fault);
+    if (!fault.empty() && S_ISDIR(st.st_mode))
+      return fail(Exit::bad_config, "{} leads through the directory {}, which {}", path, part, fault);
     if (!fault.empty()) return fail(Exit::bad_config, "{} {}", path, fault);
     at = std::move(next);
   }

@@ -22,7 +22,8 @@ Result<Pipe> make_pipe();
 /// Writes all bytes, continuing after short writes and EINTR. Error: Exit::io_error, with errno's words.
 Result<> write_all(int fd, std::string_view bytes);
 
-/// Reads to the end of input, at most `limit` bytes; more is an error (Exit::bad_data), so that no peer can exhaust memory (X5).
+/// Reads to the end of input, at most `limit` bytes; more is an error (Exit::bad_data), so that no peer can exhaust memory
+/// (X5).
 Result<std::string> read_all(int fd, std::size_t limit);
 
 /// Opens `path` without ever following a symbolic link in any component (openat2(2), RESOLVE_NO_SYMLINKS; X5, X7).

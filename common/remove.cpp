@@ -18,7 +18,7 @@ namespace {
 /// A directory on the way down: which one it is, and which of its directories are still to be removed. Only the deepest is
 /// open; the others are found again as "..", and must be what they were.
 struct Level {
-  struct stat self{};
+  struct stat self {};
   std::vector<std::string> pending;
 };
 
@@ -42,10 +42,14 @@ class Removal {
       if (entry == nullptr) break;
       const std::string name = entry->d_name;
       if (name == "." || name == ".." || ::unlinkat(dir, entry->d_name, 0) == 0) continue;
-      if (errno != EISDIR && errno != EPERM) note();
-      else if (::unlinkat(dir, entry->d_name, AT_REMOVEDIR) == 0) continue;
-      else if (errno == ENOTEMPTY || errno == EEXIST) level.pending.push_back(name);
-      else note();
+      if (errno != EISDIR && errno != EPERM)
+        note();
+      else if (::unlinkat(dir, entry->d_name, AT_REMOVEDIR) == 0)
+        continue;
+      else if (errno == ENOTEMPTY || errno == EEXIST)
+        level.pending.push_back(name);
+      else
+        note();
     }
     return level;
   }
@@ -72,7 +76,7 @@ bool remove_beneath(int dir) {
       std::string name = std::move(level.pending.back());
       level.pending.pop_back();
       UniqueFd below = open_beneath(at.get(), name, O_RDONLY | O_DIRECTORY);
-      struct stat st{};
+      struct stat st {};
       if (!below || ::fstat(below.get(), &st) != 0 || st.st_dev != level.self.st_dev) {
         if (below) errno = EXDEV;
         removal.note();
@@ -86,7 +90,7 @@ bool remove_beneath(int dir) {
     way.pop_back();
     if (way.empty()) break;
     UniqueFd up(::openat(at.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    struct stat st{};
+    struct stat st {};
     if (!up || ::fstat(up.get(), &st) != 0 || !same(st, way.back().self)) {
       if (up) errno = EBUSY;
       removal.note();

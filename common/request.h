@@ -13,7 +13,18 @@ namespace backupctl {
 
 /// The verbs a client can ask for (wire.md, "The request"). The order is that of the grammar.
 enum class Verb : std::uint8_t {
-  stop, start, sync, archive, sync_extra, snapshot, backup, verify, export_, status, list, version,
+  stop,
+  start,
+  sync,
+  archive,
+  sync_extra,
+  snapshot,
+  backup,
+  verify,
+  export_,
+  status,
+  list,
+  version,
 };
 inline constexpr std::size_t verb_count = 12;
 
@@ -22,16 +33,21 @@ enum class NameKind : std::uint8_t { none, service, target, optional_service };
 
 /// One bit per option, in the grammar's order; a verb's table row says which it takes.
 enum OptionBit : std::uint8_t {
-  option_path = 1, option_remote = 2, option_keep_weekly = 4, option_keep_monthly = 8,
-  option_timeout = 16, option_snapshot_id = 32, option_json = 64,
+  option_path = 1,
+  option_remote = 2,
+  option_keep_weekly = 4,
+  option_keep_monthly = 8,
+  option_timeout = 16,
+  option_snapshot_id = 32,
+  option_json = 64,
 };
 
 /// One row of the verb table: all that the grammar knows of a verb.
 struct VerbInfo {
   Verb verb;
-  std::string_view word;      ///< as sent, "--stop"
+  std::string_view word;  ///< as sent, "--stop"
   NameKind name;
-  std::uint8_t options;       ///< OptionBits it takes
+  std::uint8_t options;  ///< OptionBits it takes
 };
 /// All verbs, in the enum's order.
 std::span<const VerbInfo> verb_table();
@@ -47,29 +63,42 @@ struct RemoteAssertion {
 /// One request, as parsed. A value: what parses re-serializes to the same bytes.
 struct Request {
   Verb verb = Verb::version;
-  std::string name = {};                         ///< service or target; empty: none given
-  std::optional<std::string> path = {};          ///< assertion, absolute
+  std::string name = {};                 ///< service or target; empty: none given
+  std::optional<std::string> path = {};  ///< assertion, absolute
   std::optional<RemoteAssertion> remote = {};
   std::optional<std::uint32_t> keep_weekly = {};
   std::optional<std::uint32_t> keep_monthly = {};
-  std::optional<std::uint32_t> timeout = {};     ///< seconds
-  std::optional<std::string> snapshot_id = {};   ///< YYYYMMDD-HHMMSS
+  std::optional<std::uint32_t> timeout = {};    ///< seconds
+  std::optional<std::string> snapshot_id = {};  ///< YYYYMMDD-HHMMSS
   bool json = false;
   bool operator==(const Request&) const = default;
 };
 
 /// Why a request is refused (wire.md, "Refusals and exit codes").
 enum class RefusalCode : std::uint8_t {
-  empty, too_long, charset, syntax, unknown_verb, option_not_for_verb,                   // exit 64
-  operator_verb, unknown_name, not_allowed, verb_not_for_source, path_mismatch,          // exit 77
-  remote_mismatch, below_floor, above_ceiling, too_often, outside_hours,
+  empty,
+  too_long,
+  charset,
+  syntax,
+  unknown_verb,
+  option_not_for_verb,  // exit 64
+  operator_verb,
+  unknown_name,
+  not_allowed,
+  verb_not_for_source,
+  path_mismatch,  // exit 77
+  remote_mismatch,
+  below_floor,
+  above_ceiling,
+  too_often,
+  outside_hours,
 };
 inline constexpr std::size_t refusal_count = 16;
 
 /// One row of the refusal table.
 struct RefusalInfo {
   RefusalCode code;
-  std::string_view word;      ///< as printed between the brackets
+  std::string_view word;  ///< as printed between the brackets
   Exit exit;
   std::string_view sentence;  ///< what the client reads; never what would have been accepted
 };

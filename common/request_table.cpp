@@ -59,7 +59,8 @@ constexpr std::array<RefusalInfo, refusal_count> refusals{{
     {RefusalCode::above_ceiling, "above-ceiling", Exit::not_permitted,
      "--timeout is longer than the policy allows, so nothing was done; ask for less or leave it out"},
     {RefusalCode::too_often, "too-often", Exit::not_permitted,
-     "too many requests came from this client, or the service was started too recently or stood still too long today to be stopped "
+     "too many requests came from this client, or the service was started too recently or stood still too long today to be "
+     "stopped "
      "again, so nothing was done; try again later"},
     {RefusalCode::outside_hours, "outside-hours", Exit::not_permitted,
      "this client is not served at this hour, so nothing was done; ask the operator for the hours"},

@@ -22,7 +22,8 @@ struct Error {
 template <class T = void>
 using Result = tl::expected<T, Error>;
 
-/// What fail() and fail_errno() come down to, in one place rather than in each that fails. @param code  errno's value, for fail_errno()
+/// What fail() and fail_errno() come down to, in one place rather than in each that fails. @param code  errno's value, for
+/// fail_errno()
 tl::unexpected<Error> fail_with(Exit exit, std::optional<int> code, fmt::string_view format, fmt::format_args args);
 
 /// An Error ready to be returned from any function with a Result: `return fail(Exit::bad_config, "{} is empty", path);`

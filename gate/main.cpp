@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "common/request.h"
+#include "gate/config/policy_file.h"
 #include "gate/monitor/child.h"
 #include "gate/operator/operator.h"
-#include "gate/config/policy_file.h"
 #include "gate/request/serve.h"
 
 namespace {
@@ -33,8 +33,8 @@ bool clean_up() {
   ::close_range(3, ~0U, 0);
   ::clearenv();
   ::umask(077);
-  // 1, not 0, which a piped core_pattern ignores (core(5)). The hard limit stays, so that a controller can have back what the gate
-  // was started with.
+  // 1, not 0, which a piped core_pattern ignores (core(5)). The hard limit stays, so that a controller can have back what the
+  // gate was started with.
   const rlimit core{1, std::max<rlim_t>(1, monitor::core_limit_at_start().rlim_max)};
   ::setrlimit(RLIMIT_CORE, &core);
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -51,8 +51,10 @@ std::optional<GateCall> gate_call(const std::vector<std::string>& args) {
   std::size_t i = 0;
   if (args.size() > 1 && args[0] == "--policy") call.policy = args[1], i = 2;
   if (i >= args.size() || args[i] != "--ssh-gate") return std::nullopt;
-  if (args.size() == i + 3 && args[i + 1] == "--client" && is_name(args[i + 2])) call.client = args[i + 2];
-  else if (args.size() != i + 1) return std::nullopt;
+  if (args.size() == i + 3 && args[i + 1] == "--client" && is_name(args[i + 2]))
+    call.client = args[i + 2];
+  else if (args.size() != i + 1)
+    return std::nullopt;
   return call;
 }
 

@@ -22,7 +22,8 @@ std::optional<std::string> clock_fault(CivilDate today, const std::optional<Civi
   if (sys_days{today} + believed_behind < sys_days{*committed})
     return fmt::format("a day before {}, the date of the newest archive that this host committed", format_date(*committed));
   if (sys_days{today} - believed_ahead > sys_days{*committed})
-    return fmt::format("more than a year after {}, the date of the newest archive that this host committed", format_date(*committed));
+    return fmt::format("more than a year after {}, the date of the newest archive that this host committed",
+                       format_date(*committed));
   return {};
 }
 

@@ -17,8 +17,8 @@ namespace backupctl::policy {
 std::optional<std::string> clock_fault(CivilDate today, const std::optional<CivilDate>& committed);
 
 /// Which days of a mirror's history are over. As retention counts days that have archives, so this counts days that have a
-/// history: the newest `keep` of them stay however old they are, so that a clock that runs ahead, by a month or a century, takes
-/// no more of it than an ordinary night does. Days after tomorrow stay and are not counted.
+/// history: the newest `keep` of them stay however old they are, so that a clock that runs ahead, by a month or a century,
+/// takes no more of it than an ordinary night does. Days after tomorrow stay and are not counted.
 /// @param dates  the days there are, in any order. @param keep  mirror_history in days
 /// @return those to delete, oldest first
 std::vector<CivilDate> obsolete_history(std::vector<CivilDate> dates, CivilDate today, std::chrono::days keep);

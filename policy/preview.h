@@ -12,10 +12,10 @@ namespace backupctl::policy {
 
 /// The options of `backupctl --preview-retention` (policy.md, "Retention").
 struct PreviewOptions {
-  CivilDate today;                ///< --today, or today in the host's zone
-  Keep keep;                      ///< --keep-daily (0), --keep-weekly, --keep-monthly
-  std::uint32_t keep_last = 1;    ///< --keep-last
-  std::string service = {};       ///< --service; empty: any valid name counts, each service by itself
+  CivilDate today;              ///< --today, or today in the host's zone
+  Keep keep;                    ///< --keep-daily (0), --keep-weekly, --keep-monthly
+  std::uint32_t keep_last = 1;  ///< --keep-last
+  std::string service = {};     ///< --service; empty: any valid name counts, each service by itself
 };
 
 /// What the command prints: for each line of `names` one line `keep|delete|ignore<TAB>name<TAB>reason`, in input order.

@@ -19,7 +19,7 @@ namespace backupctl::policy {
 struct ArchiveName {
   std::string service;
   CivilDate date;
-  std::string_view ending;   ///< with its dot; one of archive_endings
+  std::string_view ending;  ///< with its dot; one of archive_endings
 };
 /// The endings of archives: trees, PostgreSQL, Redis.
 std::span<const std::string_view> archive_endings();
@@ -29,24 +29,24 @@ tl::expected<ArchiveName, std::string> parse_archive_name(std::string_view name)
 enum class Fate : std::uint8_t {
   keep,
   delete_,
-  ignore,   ///< no archive of ours: never touched, only reported
+  ignore,  ///< no archive of ours: never touched, only reported
 };
 std::string_view word(Fate fate);
 
 /// What is to happen to one name, and why.
 struct Verdict {
   Fate fate = Fate::ignore;
-  std::string reason;               ///< plain words, no control characters, at most some 200 bytes
-  std::optional<CivilDate> date;    ///< the archive's, when it is one
-  bool warn = false;                ///< dated after tomorrow, or kept only because the clock is wrong: say so to the user
+  std::string reason;             ///< plain words, no control characters, at most some 200 bytes
+  std::optional<CivilDate> date;  ///< the archive's, when it is one
+  bool warn = false;              ///< dated after tomorrow, or kept only because the clock is wrong: say so to the user
 };
 
 struct RetentionRun {
-  CivilDate today;                  ///< in the host's zone, pinned when the run starts (rule 2)
+  CivilDate today;  ///< in the host's zone, pinned when the run starts (rule 2)
   Keep keep;
-  std::uint32_t keep_last = 0;      ///< the newest so many days with archives, kept whatever `keep` says (rule 6)
-  std::string service;              ///< only this service's names count; empty: every service's, each counted by itself
-  std::optional<CivilDate> newest_committed;   ///< the newest that the journal says this host committed (rule 4)
+  std::uint32_t keep_last = 0;  ///< the newest so many days with archives, kept whatever `keep` says (rule 6)
+  std::string service;          ///< only this service's names count; empty: every service's, each counted by itself
+  std::optional<CivilDate> newest_committed;  ///< the newest that the journal says this host committed (rule 4)
 };
 
 /// Decides about names, in their order; one Verdict a name.

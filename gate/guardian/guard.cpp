@@ -29,7 +29,8 @@ constexpr seconds endless{std::chrono::hours(24 * 365)};
 UniqueFd nowhere() { return UniqueFd(::open("/dev/null", O_WRONLY | O_CLOEXEC)); }
 
 void tell(const state::StateDir& state, const std::string& service, const std::string& why, const Result<>& done) {
-  const std::string text = done ? "started by the host: " + why : "could not be started by the host (" + why + "): " + done.error().sentence;
+  const std::string text =
+      done ? "started by the host: " + why : "could not be started by the host (" + why + "): " + done.error().sentence;
   const auto said = journal::append(state, {"guardian", {{"service", service}, {"text", text}}}, journal::Durability::later);
   if (!said || !done) ::syslog(LOG_AUTHPRIV | LOG_WARNING, "backupctl: %s %s", service.c_str(), text.c_str());
 }
@@ -57,7 +58,7 @@ Result<> watch(const state::StateDir& state, monitor::Session& session, const st
   seconds retry = first_retry;
   auto not_before = monitor::Clock::now();
   for (;;) {
-    struct stat st{};
+    struct stat st {};
     if (::fstat(state.fd(), &st) != 0 || st.st_nlink == 0) return fail(Exit::io_error, "the state directory is gone");
     const auto lease = lease::read(state.fd(), service);
     if (lease && !lease->has_value()) return {};

@@ -14,7 +14,7 @@ namespace {
 /// Entries of which only so many a minute are written (X11).
 struct Counted {
   const char* file;
-  std::string_view event;   ///< of the entry that tells how many were not
+  std::string_view event;  ///< of the entry that tells how many were not
   std::string_view words;
 };
 constexpr Counted refusals = {"journal/refusals", "refused", "refusals"};
@@ -37,7 +37,10 @@ Result<std::string> append_counted(const state::StateDir& state, const Entry& en
   const std::int64_t minute = ::time(nullptr) / 60;
   if (minute != count.minute) {
     if (count.suppressed > 0)
-      static_cast<void>(append(state, {std::string(kind.event), {{"text", fmt::format("{} more {} within one minute", count.suppressed, kind.words)}}}, Durability::later));
+      static_cast<void>(append(
+          state,
+          {std::string(kind.event), {{"text", fmt::format("{} more {} within one minute", count.suppressed, kind.words)}}},
+          Durability::later));
     count = {minute, 0, 0};
   }
   const bool write = count.written < most_a_minute;
@@ -53,6 +56,8 @@ void append_refusal(const state::StateDir& state, const Entry& entry) {
   static_cast<void>(append_counted(state, entry, refusals));  // nothing runs, so nothing depends on it
 }
 
-Result<std::string> append_look(const state::StateDir& state, const Entry& entry) { return append_counted(state, entry, looks); }
+Result<std::string> append_look(const state::StateDir& state, const Entry& entry) {
+  return append_counted(state, entry, looks);
+}
 
 }  // namespace backupctl::journal

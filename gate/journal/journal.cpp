@@ -22,8 +22,8 @@ namespace {
 
 constexpr const char* file_name = "journal/journal.jsonl";
 constexpr off_t rotate_above = 64 << 20;
-constexpr std::size_t tail_size = 16384;   // longer than any line
-constexpr int most_reopenings = 16;        // each means 64 MiB written by others within the wait for one lock
+constexpr std::size_t tail_size = 16384;  // longer than any line
+constexpr int most_reopenings = 16;       // each means 64 MiB written by others within the wait for one lock
 
 /// The journal, opened and locked, and where its chain stands.
 struct Opened {
@@ -31,7 +31,7 @@ struct Opened {
   Position position;
   off_t size = 0;
   bool repaired = false;
-  std::uint64_t missing = 0;   ///< entries that the head names and the file has not
+  std::uint64_t missing = 0;  ///< entries that the head names and the file has not
 };
 
 std::string rotated_name(std::uint64_t sequence) { return fmt::format("journal/journal-{:012}.jsonl", sequence); }
@@ -49,13 +49,15 @@ Result<UniqueFd> lock_current(const state::StateDir& state) {
     UniqueFd fd = open_beneath(state.fd(), file_name, O_RDWR | O_CREAT | O_APPEND, 0600);
     if (!fd) return failed("open");
     if (::flock(fd.get(), LOCK_EX) != 0) return failed("lock");
-    struct stat held{};
-    struct stat named{};
+    struct stat held {};
+    struct stat named {};
     if (::fstat(fd.get(), &held) != 0) return failed("stat");
-    if (::fstatat(state.fd(), file_name, &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+    if (::fstatat(state.fd(), file_name, &named, AT_SYMLINK_NOFOLLOW) == 0 && held.st_ino == named.st_ino &&
+        held.st_dev == named.st_dev)
       return fd;
   }
-  return fail(Exit::io_error, "the journal was replaced again and again while it was opened: somebody moves files of the state directory");
+  return fail(Exit::io_error,
+              "the journal was replaced again and again while it was opened: somebody moves files of the state directory");
 }
 
 Result<Opened> open_locked(const state::StateDir& state) {
@@ -64,7 +66,7 @@ Result<Opened> open_locked(const state::StateDir& state) {
   auto locked = lock_current(state);
   if (!locked) return pass(locked.error());
   journal.fd = std::move(*locked);
-  struct stat st{};
+  struct stat st {};
   if (::fstat(journal.fd.get(), &st) != 0) return failed("stat");
   std::string tail(std::min<std::size_t>(tail_size, static_cast<std::size_t>(st.st_size)), '\0');
   const ssize_t n = ::pread(journal.fd.get(), tail.data(), tail.size(), st.st_size - static_cast<off_t>(tail.size()));
@@ -113,7 +115,8 @@ Result<> rotate(const state::StateDir& state, Opened& journal) {
   UniqueFd head = open_beneath(state.fd(), "journal/head", O_RDONLY);
   if (!head || ::fsync(head.get()) != 0 || ::fsync(journal.fd.get()) != 0) return failed();
   // Never over a journal that is there (X9).
-  if (::renameat2(state.fd(), file_name, state.fd(), rotated_name(journal.position.sequence).c_str(), RENAME_NOREPLACE) != 0) return failed();
+  if (::renameat2(state.fd(), file_name, state.fd(), rotated_name(journal.position.sequence).c_str(), RENAME_NOREPLACE) != 0)
+    return failed();
   UniqueFd dir = open_beneath(state.fd(), "journal", O_RDONLY | O_DIRECTORY);
   ::fsync(dir.get());
   // Another writer may have been first in the new file, so what it holds is read as on any other day.
@@ -126,9 +129,11 @@ Result<> rotate(const state::StateDir& state, Opened& journal) {
 /// Says what was found wrong with the end of the journal, right behind it.
 Result<> write_faults(Opened& journal) {
   if (journal.repaired)
-    if (auto said = write_entry(journal, {"repaired", {{"text", "the last line was cut off and has been removed"}}}); !said) return said;
+    if (auto said = write_entry(journal, {"repaired", {{"text", "the last line was cut off and has been removed"}}}); !said)
+      return said;
   if (journal.missing > 0)
-    return write_entry(journal, {std::string(gap_event), {{"text", fmt::format("{} entries are missing before this one", journal.missing)}}});
+    return write_entry(
+        journal, {std::string(gap_event), {{"text", fmt::format("{} entries are missing before this one", journal.missing)}}});
   return {};
 }
 
@@ -146,8 +151,7 @@ Result<std::string> append(const state::StateDir& state, const Entry& entry, Dur
   write_head(state, journal->position);
   if (durability == Durability::later) return journal->position.hash;
   ::flock(journal->fd.get(), LOCK_UN);  // the line has its place, and who need not wait for the disk should not wait for us
-  if (::fdatasync(journal->fd.get()) != 0)
-    return fail_errno(Exit::io_error, errno, "cannot sync the journal");
+  if (::fdatasync(journal->fd.get()) != 0) return fail_errno(Exit::io_error, errno, "cannot sync the journal");
   return journal->position.hash;
 }
 

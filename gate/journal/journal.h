@@ -20,9 +20,9 @@ struct Entry {
 /// refusal need not wait for the disk).
 enum class Durability { now, later };
 
-/// Appends to `state_dir/journal/journal.jsonl`, a chain: one JSON object a line, whose "prev" is the SHA-256 of the line before
-/// it (without its line break; 64 zeros before the first). `head` beside it names the newest line, so that a cut-off end shows.
-/// A last line that a crash cut off is repaired and the repair is an entry. Above 64 MiB the file is renamed to
+/// Appends to `state_dir/journal/journal.jsonl`, a chain: one JSON object a line, whose "prev" is the SHA-256 of the line
+/// before it (without its line break; 64 zeros before the first). `head` beside it names the newest line, so that a cut-off end
+/// shows. A last line that a crash cut off is repaired and the repair is an entry. Above 64 MiB the file is renamed to
 /// journal-<seq>.jsonl and the chain goes on in a new one.
 /// @return the chain's new head, the hex SHA-256 of the line just written. Error: Exit::io_error.
 Result<std::string> append(const state::StateDir& state, const Entry& entry, Durability durability);
@@ -39,7 +39,7 @@ Result<std::string> append_look(const state::StateDir& state, const Entry& entry
 struct Verdict {
   std::uint64_t entries = 0;
   std::string head;
-  std::vector<std::string> faults;   ///< one sentence each; empty: the chain is whole
+  std::vector<std::string> faults;  ///< one sentence each; empty: the chain is whole
 };
 /// Reads the whole chain, rotated files included, and checks every link and the head.
 Result<Verdict> verify(const state::StateDir& state);

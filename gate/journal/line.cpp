@@ -24,7 +24,8 @@ std::string format_line(const Entry& entry, const Position& before, std::int64_t
   ::gmtime_r(&seconds, &utc);
   char time[32];
   ::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  std::string line = fmt::format("{}{},\"time\":\"{}\",\"event\":{}", seq_key, before.sequence + 1, time, json_string(entry.event));
+  std::string line =
+      fmt::format("{}{},\"time\":\"{}\",\"event\":{}", seq_key, before.sequence + 1, time, json_string(entry.event));
   for (const auto& [name, value] : entry.fields)
     line += fmt::format(",{}:{}", json_string(name), json_string(escape_line(value, longest_value)));
   return line + std::string(prev_key) + before.hash + "\"}";
@@ -58,7 +59,8 @@ std::optional<Position> read_head(const state::StateDir& state) {
 void write_head(const state::StateDir& state, const Position& position) {
   UniqueFd fd = open_beneath(state.fd(), "journal/head", O_WRONLY | O_CREAT, 0600);
   const std::string text = fmt::format("{} {:<20}\n", position.hash, position.sequence);
-  if (fd) [[maybe_unused]] const ssize_t n = ::pwrite(fd.get(), text.data(), text.size(), 0);
+  if (fd) [[maybe_unused]]
+    const ssize_t n = ::pwrite(fd.get(), text.data(), text.size(), 0);
 }
 
 }  // namespace backupctl::journal

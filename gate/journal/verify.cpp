@@ -37,8 +37,8 @@ class Follower {
 
   void line(std::string_view text, const std::string& where) {
     if (sequence_of(text) != at_.sequence + 1 || previous_of(text) != at_.hash)
-      verdict_.faults.push_back(fmt::format("{}: entry {} does not follow entry {}: a line was changed, removed or put in", where,
-                                            sequence_of(text), at_.sequence));
+      verdict_.faults.push_back(fmt::format("{}: entry {} does not follow entry {}: a line was changed, removed or put in",
+                                            where, sequence_of(text), at_.sequence));
     at_ = {sequence_of(text), to_hex(sha256(text))};
     ++verdict_.entries;
     if (text.find(fmt::format(",\"event\":\"{}\",", gap_event)) != std::string_view::npos)
@@ -89,7 +89,8 @@ Result<Verdict> verify(const state::StateDir& state) {
     if (auto followed = follow_file(state, name, follower, verdict); !followed) return pass(followed.error());
   verdict.head = follower.at().hash;
   if (verdict.entries > 0 && !follower.head_met())
-    verdict.faults.push_back("the last entry is not the one that was written last: entries are missing at the end, or it was changed");
+    verdict.faults.push_back(
+        "the last entry is not the one that was written last: entries are missing at the end, or it was changed");
   if (verdict.entries == 0 && head) verdict.faults.push_back("the journal is empty, but entries were written: it was removed");
   return verdict;
 }

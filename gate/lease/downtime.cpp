@@ -16,7 +16,8 @@ namespace {
 std::string file_of(const std::string& service) { return "history/" + service + ".down"; }
 
 std::string today() {
-  return format_date(CivilDate{std::chrono::floor<std::chrono::days>(std::chrono::system_clock::from_time_t(std::time(nullptr)))});
+  return format_date(
+      CivilDate{std::chrono::floor<std::chrono::days>(std::chrono::system_clock::from_time_t(std::time(nullptr)))});
 }
 
 }  // namespace
@@ -37,8 +38,9 @@ void note_started(const state::StateDir& state, const Lease& lease) {
   if (downtime.day != day) downtime.day = day, downtime.seconds = 0;
   // A clock that was set back meanwhile gives no figure.
   downtime.seconds += std::max<std::int64_t>(0, std::time(nullptr) - lease.created);
-  static_cast<void>(write_file_durably(state.at(file_of(lease.service)),
-                                       fmt::format("{} {} {} {}\n", boot.value_or("-"), boot_clock(), downtime.day, downtime.seconds), 0600));
+  static_cast<void>(
+      write_file_durably(state.at(file_of(lease.service)),
+                         fmt::format("{} {} {} {}\n", boot.value_or("-"), boot_clock(), downtime.day, downtime.seconds), 0600));
 }
 
 std::optional<policy::Seconds> allowance(const Downtime& downtime, const policy::Guard& guard, const std::string& this_boot) {

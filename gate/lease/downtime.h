@@ -12,16 +12,17 @@
 namespace backupctl::lease {
 
 struct Downtime {
-  std::string boot_id;          ///< of the boot that `started` belongs to
-  std::int64_t started = 0;     ///< nanoseconds of CLOCK_BOOTTIME
-  std::string day;              ///< YYYY-MM-DD that `seconds` counts
+  std::string boot_id;       ///< of the boot that `started` belongs to
+  std::int64_t started = 0;  ///< nanoseconds of CLOCK_BOOTTIME
+  std::string day;           ///< YYYY-MM-DD that `seconds` counts
   std::int64_t seconds = 0;
 };
 
 /// Nothing known gives an empty one; so does a line that is not understood.
 Downtime read_downtime(const state::StateDir& state, const std::string& service);
 
-/// Notes that the lease's service was started just now. Best effort: a start is never kept from a service by what it writes (S1).
+/// Notes that the lease's service was started just now. Best effort: a start is never kept from a service by what it writes
+/// (S1).
 void note_started(const state::StateDir& state, const Lease& lease);
 
 /// How long a client may keep the service down from now on: what `max_down` gives and `max_down_per_day` leaves of it.

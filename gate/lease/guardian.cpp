@@ -23,11 +23,11 @@ constexpr const char* systemd_run = "/usr/bin/systemd-run";
 std::string own_program() {
   char buffer[4096];
   const ssize_t n = ::readlink("/proc/self/exe", buffer, sizeof buffer);
-  struct stat running{};
-  struct stat named{};
+  struct stat running {};
+  struct stat named {};
   const std::string path(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
-  const bool same = ::stat("/proc/self/exe", &running) == 0 && ::stat(path.c_str(), &named) == 0 && running.st_ino == named.st_ino &&
-                    running.st_dev == named.st_dev;
+  const bool same = ::stat("/proc/self/exe", &running) == 0 && ::stat(path.c_str(), &named) == 0 &&
+                    running.st_ino == named.st_ino && running.st_dev == named.st_dev;
   return same ? path : "";
 }
 
@@ -51,8 +51,8 @@ std::string own_program() {
   ::_exit(1);
 }
 
-/// A process whose parent has ended belongs to no session of ours. The pipe tells whether the program was started: its end closes
-/// with the exec, or brings the errno.
+/// A process whose parent has ended belongs to no session of ours. The pipe tells whether the program was started: its end
+/// closes with the exec, or brings the errno.
 Result<> detach(const std::string& policy_path, const std::string& service) {
   auto report = make_pipe();
   if (!report) return pass(report.error());
@@ -69,25 +69,28 @@ Result<> detach(const std::string& policy_path, const std::string& service) {
   int code = 0;
   const ssize_t n = ::read(report->read.get(), &code, sizeof code);
   if (middle > 0 && status == 0 && n == 0) return {};
-  return fail_errno(Exit::unavailable, code != 0 ? code : EAGAIN, "no guardian could be started for {}, so it is not stopped", service);
+  return fail_errno(Exit::unavailable, code != 0 ? code : EAGAIN, "no guardian could be started for {}, so it is not stopped",
+                    service);
 }
 
 }  // namespace
 
 std::string guardian_lock(const std::string& service) { return "guardian-" + service; }
 
-Result<> ensure_guardian(const state::StateDir& state, const service::Runner& run, const std::string& policy_path, const std::string& service) {
+Result<> ensure_guardian(const state::StateDir& state, const service::Runner& run, const std::string& policy_path,
+                         const std::string& service) {
   {
     // One that lives has seen the lease, or will when it looks again before it ends.
     auto free = state::Lock::try_take(state, guardian_lock(service));
     if (!free) return pass(free.error());
     if (!free->has_value()) return {};
   }
-  struct stat st{};
+  struct stat st {};
   const std::string program = own_program();
   if (::stat("/run/systemd/system", &st) == 0 && !program.empty()) {
-    const auto started = run({systemd_run, "--quiet", "--collect", "--description=backupctl guardian of " + service, program, "--policy", policy_path,
-                              "--guardian", service}, std::chrono::seconds(20));
+    const auto started = run({systemd_run, "--quiet", "--collect", "--description=backupctl guardian of " + service, program,
+                              "--policy", policy_path, "--guardian", service},
+                             std::chrono::seconds(20));
     if (started && started->status == 0 && !started->timed_out) return {};
   }
   return detach(policy_path, service);

@@ -16,6 +16,7 @@ std::string guardian_lock(const std::string& service);
 /// Sees to it that the service has a guardian, after its lease was written. With systemd it gets a transient unit of its own
 /// (systemd-run(1)), since the end of an ssh session may end all processes of its scope; without, it is detached by hand.
 /// @param run  for systemd-run. Error: Exit::unavailable; then nothing may be stopped.
-Result<> ensure_guardian(const state::StateDir& state, const service::Runner& run, const std::string& policy_path, const std::string& service);
+Result<> ensure_guardian(const state::StateDir& state, const service::Runner& run, const std::string& policy_path,
+                         const std::string& service);
 
 }  // namespace backupctl::lease

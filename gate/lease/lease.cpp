@@ -61,7 +61,9 @@ Result<std::string> boot_id() {
   return text->substr(0, text->find('\n'));
 }
 
-bool is_due(const Lease& lease, const std::string& this_boot) { return lease.boot_id != this_boot || boot_clock() >= lease.deadline; }
+bool is_due(const Lease& lease, const std::string& this_boot) {
+  return lease.boot_id != this_boot || boot_clock() >= lease.deadline;
+}
 
 Result<Lease> make(std::string_view service, std::string_view client, const policy::Controller& controller,
                    const service::Names& units, policy::Seconds max_down, policy::Seconds idle_down) {
@@ -85,8 +87,8 @@ Result<Lease> make(std::string_view service, std::string_view client, const poli
   name_units(lease);
   // What could not be read back must not be the reason to stop anything.
   const auto back = parse(serialize(lease));
-  if (!back || back->controller.start != controller.start || back->controller.stop != controller.stop || back->controller.status != controller.status ||
-      back->units != units)
+  if (!back || back->controller.start != controller.start || back->controller.stop != controller.stop ||
+      back->controller.status != controller.status || back->units != units)
     return fail(Exit::bad_config,
                 "what starts {} again cannot be recorded, so it is not stopped: see the arguments of controller {}", service,
                 controller.name);

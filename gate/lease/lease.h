@@ -37,7 +37,8 @@ Result<Lease> make(std::string_view service, std::string_view client, const poli
 /// Adds units found running when a service is stopped again under the lease it has; those already there stay (S1, S2).
 void add_units(Lease& lease, const service::Names& running);
 
-/// Whether the host has to start the service now: its time is over, or was in another boot, after which nothing of the work goes on.
+/// Whether the host has to start the service now: its time is over, or was in another boot, after which nothing of the work
+/// goes on.
 bool is_due(const Lease& lease, const std::string& this_boot);
 
 /// Longest record, in bytes.

@@ -73,7 +73,10 @@ Result<std::string> signed_object(const Manifest& m) {
   out += fmt::format(R"("compression":{},"encrypted":{},"created":"{}","date":{},"size":{},"sha256":"{}",)",
                      json_string(m.compression), m.encrypted, utc(m.created), json_string(m.date), m.size, to_hex(m.sha256));
   out += fmt::format(R"("members":{},"source_bytes":{},"files_count":{},"files_sha256":"{}","status":"{}",)", m.members,
-                     m.source_bytes, m.files_count, to_hex(m.files_sha256), m.adopted ? "adopted" : m.complete ? "complete" : "incomplete");
+                     m.source_bytes, m.files_count, to_hex(m.files_sha256),
+                     m.adopted    ? "adopted"
+                     : m.complete ? "complete"
+                                  : "incomplete");
   out += fmt::format(R"("consistency":{},"downtime_seconds":{},"probes":{},)", json_string(m.consistency),
                      stopped ? fmt::format("{:.3f}", *m.downtime_seconds) : "null", probes_object(m.probes));
   out += fmt::format(R"("tool":{{"name":{},"version":{}}},"policy_sha256":"{}","journal_head":{}}})", json_string(m.tool_name),

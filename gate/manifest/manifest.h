@@ -52,7 +52,8 @@ namespace backupctl::manifest {
 /// | policy_sha256     | string           | SHA-256 of the policy file in force                                         |
 /// | journal_head      | string           | the journal's hash chain when the manifest was written (X9)                 |
 ///
-/// Of an adopted archive, `host`, `created` and `tool` are those of the adoption, `date` is its name's, and its list of files is empty
+/// Of an adopted archive, `host`, `created` and `tool` are those of the adoption, `date` is its name's, and its list of files
+/// is empty
 /// (`files_count` 0): nobody wrote one when it was made.
 /// The manifest of a mirror (`<root>/<service>/data/`) is the same, with "archive" data, "format" files and "compression" none:
 ///
@@ -66,8 +67,8 @@ namespace backupctl::manifest {
 /// | status            | "incomplete": files changed, could not be read or lie beneath a mount point (D2)                 |
 /// | files             | what was in the tree, not how rclone keeps it: links, FIFOs and empty directories have lines too |
 ///
-/// It is made after the mirror, so that a crash in between leaves the manifest of the sync before: it vouches for the files that
-/// are still the same, and for no other. A restore takes nothing of a mirror whose files differ from its manifest, unless
+/// It is made after the mirror, so that a crash in between leaves the manifest of the sync before: it vouches for the files
+/// that are still the same, and for no other. A restore takes nothing of a mirror whose files differ from its manifest, unless
 /// "consistency" is hot or "status" incomplete, where a difference was to be expected: then what differs is left out.
 ///
 /// Checking by hand, with nothing but sed, base64 and openssl (3.0 or later), given the host's public key `host.pub`:

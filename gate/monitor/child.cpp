@@ -23,8 +23,8 @@ namespace {
 /// A child's descriptors in their final order: 0, 1, 2, the report, the extras, then the cage's own.
 struct Layout {
   std::vector<int> wanted;
-  sandbox::Cage cage;      ///< with the final numbers
-  std::size_t inherited;   ///< how many the program itself keeps; the rest is used up by entering the cage
+  sandbox::Cage cage;     ///< with the final numbers
+  std::size_t inherited;  ///< how many the program itself keeps; the rest is used up by entering the cage
 };
 
 Layout lay_out(const Spawn& what, int null, int report) {
@@ -60,8 +60,8 @@ void reset_inherited() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::setpriority(PRIO_PROCESS, 0, 0);
   ::umask(022);
-  if (UniqueFd oom(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); oom)
-    [[maybe_unused]] const ssize_t n = ::write(oom.get(), "0", 1);
+  if (UniqueFd oom(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); oom) [[maybe_unused]]
+    const ssize_t n = ::write(oom.get(), "0", 1);
   if (::chdir("/") != 0) ::_exit(to_status(Exit::bug));
 }
 

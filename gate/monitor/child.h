@@ -15,12 +15,12 @@ namespace backupctl::monitor {
 
 /// What to start and in which cage. Descriptors are not owned; -1 for the standard three means /dev/null.
 struct Spawn {
-  sandbox::Cage cage;                ///< its binds' and userns' descriptors are the caller's numbers
-  std::string program;               ///< absolute path
-  std::vector<std::string> argv;     ///< argv[0] first; for a helper program of ours the cage is put in as argv[1]
-  std::vector<std::string> env;      ///< the whole environment, "NAME=value"
+  sandbox::Cage cage;             ///< its binds' and userns' descriptors are the caller's numbers
+  std::string program;            ///< absolute path
+  std::vector<std::string> argv;  ///< argv[0] first; for a helper program of ours the cage is put in as argv[1]
+  std::vector<std::string> env;   ///< the whole environment, "NAME=value"
   int in = -1, out = -1, err = -1;
-  std::vector<int> extra;            ///< become descriptors 4, 5, … (helper.h, first_extra_fd)
+  std::vector<int> extra;  ///< become descriptors 4, 5, … (helper.h, first_extra_fd)
 };
 
 /// A running child. Owned: its end is waited for, and a child still running when this goes out of scope is killed (S5).
@@ -34,8 +34,8 @@ class Child {
 
   [[nodiscard]] int pidfd() const { return pidfd_.get(); }
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] int report() const { return report_.get(); }   ///< where its Records arrive
-  void close_report() { report_.reset(); }                     ///< after its end of input
+  [[nodiscard]] int report() const { return report_.get(); }  ///< where its Records arrive
+  void close_report() { report_.reset(); }                    ///< after its end of input
   [[nodiscard]] sandbox::RoleName role() const { return role_; }
   /// Sends a signal to the child; the controller's whole process group, as it may have children of its own. The confined need
   /// no more: they are the first of a PID namespace, and with them all in it end.
@@ -55,7 +55,8 @@ class Child {
 const rlimit& core_limit_at_start();
 
 /// Starts a child: own session, signals and nice value reset, only the listed descriptors, no environment but the given; a
-/// controller with the limits that this process was started with, which the containers it starts inherit; the confined in a PID namespace of their own, helper programs entering the cage themselves before they read anything.
+/// controller with the limits that this process was started with, which the containers it starts inherit; the confined in a PID
+/// namespace of their own, helper programs entering the cage themselves before they read anything.
 Result<Child> spawn(const Spawn& what);
 
 /// The absolute path of a helper program of ours ("backupctl-reader"), beside or below our own executable.

@@ -51,15 +51,19 @@ void Job::take(Member& member, const Record& record) {
   Output& output = session_.output();
   const std::string_view role = sandbox::role(member.child->role()).word;
   switch (record.kind) {
-    case Record::Kind::result: member.ending.result = record; return;
+    case Record::Kind::result:
+      member.ending.result = record;
+      return;
     case Record::Kind::failed:
       if (!member.ending.failure) member.ending.failure = Error{trusted_exit(record.number[0]), escape_line(record.view())};
       return;
     case Record::Kind::violation:
-      member.ending.failure = Error{Exit::bug, fmt::format("the {} tried the system call {}, which its role does not allow, and was ended",
-                                                           role, sandbox::syscall_name(record.number[0]))};
+      member.ending.failure =
+          Error{Exit::bug, fmt::format("the {} tried the system call {}, which its role does not allow, and was ended", role,
+                                       sandbox::syscall_name(record.number[0]))};
       return;
-    default: break;
+    default:
+      break;
   }
   if (member.on_record && member.on_record(record)) return;
   if (record.kind == Record::Kind::progress) output.progress(record);
@@ -94,7 +98,8 @@ void Job::serve(const std::vector<int>& ready) {
     if (!is_ready(member.child->pidfd())) continue;
     if (const auto status = member.child->collect()) {
       // What it said last: no more than a pipe holds (pipe(7)), should a child of the child still write.
-      for (std::size_t left = 65536 / sizeof(Record) + 1; left > 0 && member.child->report() >= 0 && read_records(member); --left) {
+      for (std::size_t left = 65536 / sizeof(Record) + 1; left > 0 && member.child->report() >= 0 && read_records(member);
+           --left) {
       }
       member.ending.status = *status;
       member.ended = true;

@@ -14,9 +14,9 @@ namespace backupctl::monitor {
 
 /// How one child ended.
 struct Ending {
-  int status = -1;                  ///< exit status, or 128 + signal
-  std::optional<Record> result;     ///< its last `result` record
-  std::optional<Error> failure;     ///< its `failed` record or violation
+  int status = -1;               ///< exit status, or 128 + signal
+  std::optional<Record> result;  ///< its last `result` record
+  std::optional<Error> failure;  ///< its `failed` record or violation
 };
 
 /// Children that work together (a producer, a transfer, a relay), watched until all have ended.
@@ -46,7 +46,7 @@ class Job {
     OnRecord on_record;
     Ending ending;
     bool ended = false;
-    std::string partial;   ///< bytes of a record that has not arrived whole
+    std::string partial;  ///< bytes of a record that has not arrived whole
   };
   struct Watched {
     int fd;

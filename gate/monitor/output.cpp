@@ -75,7 +75,8 @@ void Output::progress(const Record& record) {
 
 void Output::note(std::string_view text, bool warning) {
   const std::string words = warning ? fmt::format("warning: {}", text) : std::string(text);
-  emit(warning ? 2 : out_fd_, "note", words, text, json_ ? std::vector<Field>{{"warning", "", warning ? "true" : "false"}} : std::vector<Field>{});
+  emit(warning ? 2 : out_fd_, "note", words, text,
+       json_ ? std::vector<Field>{{"warning", "", warning ? "true" : "false"}} : std::vector<Field>{});
 }
 
 void Output::result(std::string_view text, const std::vector<Field>& fields) { emit(out_fd_, "result", text, text, fields); }

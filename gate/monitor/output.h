@@ -13,8 +13,8 @@ namespace backupctl::monitor {
 /// One value of a result line: a name as in the JSON output, and what a person reads.
 struct Field {
   std::string name;
-  std::string human;    ///< "1.5 MB"; empty: left out of the human line
-  std::string json;     ///< a JSON value: `1500000`, `"abc"`
+  std::string human;  ///< "1.5 MB"; empty: left out of the human line
+  std::string json;   ///< a JSON value: `1500000`, `"abc"`
 };
 Field bytes_field(std::string name, std::int64_t bytes);
 Field text_field(std::string name, std::string_view text);
@@ -22,10 +22,10 @@ Field number_field(std::string name, std::int64_t number);
 /// @param seconds  shown with one decimal.
 Field seconds_field(std::string name, double seconds);
 
-/// What the client reads (wire.md, "Output"). A client that does not read holds up nothing (S5, X11): steps and progress are left
-/// out while there is no room, and whoever takes no result for ten seconds gets none. Human lines, or with --json one object a line, schema 1, whose "type" is step,
-/// progress, note, result or error. Everything is escaped (X10). Results and progress go to standard output, errors and
-/// warnings to standard error; with --export everything goes to standard error.
+/// What the client reads (wire.md, "Output"). A client that does not read holds up nothing (S5, X11): steps and progress are
+/// left out while there is no room, and whoever takes no result for ten seconds gets none. Human lines, or with --json one
+/// object a line, schema 1, whose "type" is step, progress, note, result or error. Everything is escaped (X10). Results and
+/// progress go to standard output, errors and warnings to standard error; with --export everything goes to standard error.
 class Output {
  public:
   /// @param subject  "archive vaultwarden", at the front of each line.
@@ -51,7 +51,7 @@ class Output {
   bool json_;
   std::string subject_;
   int out_fd_;
-  bool broken_ = false;   ///< nobody reads any more: nothing more is written
+  bool broken_ = false;  ///< nobody reads any more: nothing more is written
   std::chrono::steady_clock::time_point last_progress_{};
 };
 

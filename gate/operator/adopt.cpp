@@ -7,7 +7,8 @@ namespace backupctl::operate {
 
 Exit adopt(const std::string& policy_path, const Args& args) {
   const bool one = args.size() == 3 && args[1] == "--remote";
-  if ((args.size() != 1 && !one) || args[0].starts_with('-')) return complain({Exit::not_a_request, "--adopt wants NAME [--remote REMOTE]; nothing was done"});
+  if ((args.size() != 1 && !one) || args[0].starts_with('-'))
+    return complain({Exit::not_a_request, "--adopt wants NAME [--remote REMOTE]; nothing was done"});
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
   const auto state = state::StateDir::open(policy->gate.state_dir);

@@ -22,21 +22,27 @@ using check::Finding;
 using check::Grade;
 
 /// A lease whose time is over is the guardian's business for a moment, and --recover's, once a minute, for another.
-constexpr std::int64_t overdue_after = 180'000'000'000;   // nanoseconds
-constexpr std::int64_t undecided_after = std::int64_t{7} * 24 * 60 * 60;   ///< seconds that the old files of a restore are kept without a word
+constexpr std::int64_t overdue_after = 180'000'000'000;  // nanoseconds
+constexpr std::int64_t undecided_after =
+    std::int64_t{7} * 24 * 60 * 60;  ///< seconds that the old files of a restore are kept without a word
 
 struct Wish {
   std::vector<std::string> names;
   check::Limits limits;
   bool json = false;
-  [[nodiscard]] bool wants(const std::string& name) const { return names.empty() || std::find(names.begin(), names.end(), name) != names.end(); }
+  [[nodiscard]] bool wants(const std::string& name) const {
+    return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  }
 };
 
 Result<Wish> parse(const Args& args) {
   Wish wish;
   std::string drop;
-  std::vector<std::pair<policy::Seconds*, std::string>> ages = {
-      {&wish.limits.warn_age, ""}, {&wish.limits.crit_age, ""}, {&wish.limits.warn_mirror, ""}, {&wish.limits.crit_mirror, ""}, {&wish.limits.warn_drill, ""}};
+  std::vector<std::pair<policy::Seconds*, std::string>> ages = {{&wish.limits.warn_age, ""},
+                                                                {&wish.limits.crit_age, ""},
+                                                                {&wish.limits.warn_mirror, ""},
+                                                                {&wish.limits.crit_mirror, ""},
+                                                                {&wish.limits.warn_drill, ""}};
   constexpr const char* options[] = {"--warn-age", "--crit-age", "--warn-mirror", "--crit-mirror", "--warn-drill"};
   CLI::App app("backupctl --check");
   app.add_option("NAME", wish.names);
@@ -46,7 +52,8 @@ Result<Wish> parse(const Args& args) {
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
   } catch (const CLI::Error& error) {
-    return fail(Exit::not_a_request, "--check wants [NAME…] [--json] and ages like --warn-age 8d ({})", escape_line(error.what(), 200));
+    return fail(Exit::not_a_request, "--check wants [NAME…] [--json] and ages like --warn-age 8d ({})",
+                escape_line(error.what(), 200));
   }
   for (std::size_t i = 0; i < ages.size(); ++i) {
     if (ages[i].second.empty()) continue;
@@ -65,7 +72,7 @@ Result<Wish> parse(const Args& args) {
 /// All that is said at the end.
 struct Answer {
   std::vector<Finding> findings = {};
-  std::vector<std::string> figures = {};   ///< performance data, one service each
+  std::vector<std::string> figures = {};  ///< performance data, one service each
   std::size_t looked_at = 0;
 
   [[nodiscard]] Grade worst() const {
@@ -86,31 +93,38 @@ Exit say(const Answer& answer, bool json) {
   std::string text;
   if (json) {
     for (const Finding& finding : answer.findings)
-      text += fmt::format("{}{{\"state\":\"{}\",\"name\":{},\"text\":{}}}", text.empty() ? "" : ",", check::word(finding.grade), json_string(finding.name), json_string(finding.text));
-    text = fmt::format("{{\"schema\":1,\"type\":\"check\",\"state\":\"{}\",\"exit\":{},\"looked_at\":{},\"problems\":[{}]}}\n", check::word(grade), static_cast<int>(grade), answer.looked_at, text);
+      text += fmt::format("{}{{\"state\":\"{}\",\"name\":{},\"text\":{}}}", text.empty() ? "" : ",", check::word(finding.grade),
+                          json_string(finding.name), json_string(finding.text));
+    text = fmt::format("{{\"schema\":1,\"type\":\"check\",\"state\":\"{}\",\"exit\":{},\"looked_at\":{},\"problems\":[{}]}}\n",
+                       check::word(grade), static_cast<int>(grade), answer.looked_at, text);
   } else {
-    const auto described = [](const Finding& finding) { return plain(finding.name.empty() ? finding.text : finding.name + ": " + finding.text); };
-    const auto first = std::find_if(answer.findings.begin(), answer.findings.end(), [&](const Finding& finding) { return finding.grade == grade; });
+    const auto described = [](const Finding& finding) {
+      return plain(finding.name.empty() ? finding.text : finding.name + ": " + finding.text);
+    };
+    const auto first = std::find_if(answer.findings.begin(), answer.findings.end(),
+                                    [&](const Finding& finding) { return finding.grade == grade; });
     std::string summary = fmt::format("{} services and targets", answer.looked_at);
     if (first != answer.findings.end()) summary = described(*first);
     if (answer.findings.size() > 1) summary += fmt::format(" (and {} more)", answer.findings.size() - 1);
-    text = fmt::format("BACKUPCTL {} - {}{}{}\n", check::word(grade), summary, answer.figures.empty() ? "" : "|", fmt::join(answer.figures, " "));
-    for (const Finding& finding : answer.findings) text += fmt::format("{}: {}\n", check::word(finding.grade), described(finding));
+    text = fmt::format("BACKUPCTL {} - {}{}{}\n", check::word(grade), summary, answer.figures.empty() ? "" : "|",
+                       fmt::join(answer.figures, " "));
+    for (const Finding& finding : answer.findings)
+      text += fmt::format("{}: {}\n", check::word(finding.grade), described(finding));
   }
   static_cast<void>(write_all(1, text));
-  return static_cast<Exit>(grade);   // the plugin's own codes, which a monitoring system asks for, and none of ours
+  return static_cast<Exit>(grade);  // the plugin's own codes, which a monitoring system asks for, and none of ours
 }
 
-Exit unknown(const Wish& wish, std::string why) {
-  return say({.findings = {{Grade::unknown, "", std::move(why)}}}, wish.json);
-}
+Exit unknown(const Wish& wish, std::string why) { return say({.findings = {{Grade::unknown, "", std::move(why)}}}, wish.json); }
 
 /// What stands still, and should not (S1).
 void check_leases(const state::StateDir& state, const Wish& wish, Answer& answer) {
   const auto boot = lease::boot_id();
   const auto services = lease::list(state.fd());
   if (!boot || !services) {
-    answer.findings.push_back({Grade::critical, "", "the leases of stopped services cannot be read: " + (boot ? services.error().sentence : boot.error().sentence)});
+    answer.findings.push_back(
+        {Grade::critical, "",
+         "the leases of stopped services cannot be read: " + (boot ? services.error().sentence : boot.error().sentence)});
     return;
   }
   for (const std::string& name : *services) {
@@ -121,7 +135,9 @@ void check_leases(const state::StateDir& state, const Wish& wish, Answer& answer
     } else if (lease->has_value()) {
       (*lease)->deadline += overdue_after;
       if (lease::is_due(**lease, *boot))
-        answer.findings.push_back({Grade::critical, name, fmt::format("it was stopped and should long be started again; run backupctl --start {}", name)});
+        answer.findings.push_back(
+            {Grade::critical, name,
+             fmt::format("it was stopped and should long be started again; run backupctl --start {}", name)});
     }
   }
 }
@@ -134,12 +150,20 @@ void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t
     if (!restore) {
       answer.findings.push_back({Grade::critical, name, restore.error().sentence});
     } else if (restore->has_value() && (*restore)->broken_off()) {
-      answer.findings.push_back({Grade::critical, name, "a restore was broken off and is not undone yet; run backupctl --recover"});
+      answer.findings.push_back(
+          {Grade::critical, name, "a restore was broken off and is not undone yet; run backupctl --recover"});
     } else if (restore->has_value() && (*restore)->phase == state::Exchange::Phase::unproven) {
-      answer.findings.push_back({Grade::warning, name, fmt::format("whether it runs on what was restored was not seen; run the same --restore again, or --restore-rollback {}", name)});
+      answer.findings.push_back(
+          {Grade::warning, name,
+           fmt::format(
+               "whether it runs on what was restored was not seen; run the same --restore again, or --restore-rollback {}",
+               name)});
     } else if (restore->has_value() && now - (*restore)->made > undecided_after) {
-      answer.findings.push_back({Grade::warning, name, fmt::format("the old files of a restore take room in {} for {}; decide: --restore-commit {} or --restore-rollback {}",
-                                                                   (*restore)->stage, check::span(now - (*restore)->made), name, name)});
+      answer.findings.push_back(
+          {Grade::warning, name,
+           fmt::format(
+               "the old files of a restore take room in {} for {}; decide: --restore-commit {} or --restore-rollback {}",
+               (*restore)->stage, check::span(now - (*restore)->made), name, name)});
     }
   }
 }
@@ -149,7 +173,9 @@ state::Memory memory_of(const state::StateDir& state, const std::string& name) {
   state::Memory memory = state::read_memory(state, name);
   const auto history = state::read_history(state, name);
   if (memory.archives.empty() && history && history->newest_committed)
-    memory.archives.push_back({*history->newest_committed, std::chrono::sys_seconds(std::chrono::sys_days(*history->newest_committed)).time_since_epoch().count(), -1});
+    memory.archives.push_back(
+        {*history->newest_committed,
+         std::chrono::sys_seconds(std::chrono::sys_days(*history->newest_committed)).time_since_epoch().count(), -1});
   return memory;
 }
 
@@ -158,12 +184,19 @@ state::Memory memory_of(const state::StateDir& state, const std::string& name) {
 Exit check(const std::string& policy_path, const Args& args) {
   const auto wish = parse(args);
   if (!wish) return unknown({}, wish.error().sentence);
-  if (::geteuid() != 0) return unknown(*wish, "--check must be run as root, since the state directory is root's alone: give the monitoring account a sudoers line for this command");
+  if (::geteuid() != 0)
+    return unknown(*wish,
+                   "--check must be run as root, since the state directory is root's alone: give the monitoring account a "
+                   "sudoers line for this command");
   const auto policy = config::read_policy(policy_path);
   // Nothing is backed up then: that is no question of the check's.
-  if (!policy) return say({.findings = {{Grade::critical, "", "no backup runs, since the policy is not valid: " + policy.error().sentence}}}, wish->json);
+  if (!policy)
+    return say(
+        {.findings = {{Grade::critical, "", "no backup runs, since the policy is not valid: " + policy.error().sentence}}},
+        wish->json);
   for (const std::string& name : wish->names)
-    if (!policy->services.contains(name) && !policy->extra_targets.contains(name)) return unknown(*wish, fmt::format("the policy names no service or extra target {}", escape_line(name, 64)));
+    if (!policy->services.contains(name) && !policy->extra_targets.contains(name))
+      return unknown(*wish, fmt::format("the policy names no service or extra target {}", escape_line(name, 64)));
   const auto state = state::StateDir::open(policy->gate.state_dir);
   if (!state) return unknown(*wish, state.error().sentence);
 
@@ -173,7 +206,8 @@ Exit check(const std::string& policy_path, const Args& args) {
   check_restores(*state, *wish, now, answer);
   const auto take = [&](std::vector<Finding> findings) {
     ++answer.looked_at;
-    answer.findings.insert(answer.findings.end(), std::make_move_iterator(findings.begin()), std::make_move_iterator(findings.end()));
+    answer.findings.insert(answer.findings.end(), std::make_move_iterator(findings.begin()),
+                           std::make_move_iterator(findings.end()));
   };
   for (const auto& [name, service] : policy->services) {
     if (!wish->wants(name)) continue;
@@ -181,13 +215,15 @@ Exit check(const std::string& policy_path, const Args& args) {
     take(check::judge_service(name, memory, service.remotes, wish->limits, now));
     if (memory.archives.empty()) continue;
     const auto& newest = memory.archives.back();
-    answer.figures.push_back(fmt::format("'{}_age'={}s;{};{};0", name, std::max<std::int64_t>(0, now - newest.when), wish->limits.warn_age.count(), wish->limits.crit_age.count()));
+    answer.figures.push_back(fmt::format("'{}_age'={}s;{};{};0", name, std::max<std::int64_t>(0, now - newest.when),
+                                         wish->limits.warn_age.count(), wish->limits.crit_age.count()));
     if (newest.bytes >= 0) answer.figures.push_back(fmt::format("'{}_size'={}B;;;0", name, newest.bytes));
   }
   for (const auto& [name, target] : policy->extra_targets)
     if (wish->wants(name)) take(check::judge_target(name, state::read_memory(*state, name + ".target"), wish->limits, now));
   // The worst first: a pager shows the beginning.
-  std::stable_sort(answer.findings.begin(), answer.findings.end(), [](const Finding& a, const Finding& b) { return a.grade > b.grade; });
+  std::stable_sort(answer.findings.begin(), answer.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.grade > b.grade; });
   return say(answer, wish->json);
 }
 

@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "common/io.h"
-#include "gate/operator/operator.h"
 #include "gate/config/policy_file.h"
+#include "gate/operator/operator.h"
 #include "gate/vault/carry.h"
 #include "gate/vault/sections.h"
 #include "policy/check.h"
@@ -26,17 +26,20 @@ std::string fault(const NamedPath& named) {
     UniqueFd tree = open_no_symlinks(named.path, O_PATH | O_DIRECTORY);
     return tree ? "" : errno_text(errno);
   }
-  const auto opened = named.kind == NamedPath::Kind::program ? open_trusted_program(named.path)
-                                                             : open_trusted(named.path, named.kind == NamedPath::Kind::secret_file);
+  const auto opened = named.kind == NamedPath::Kind::program
+                          ? open_trusted_program(named.path)
+                          : open_trusted(named.path, named.kind == NamedPath::Kind::secret_file);
   return opened ? "" : opened.error().sentence;
 }
 
-/// Of a directory, or of the nearest one above it that is there. Subvolumes of a btrfs have a device number each, and share blocks.
+/// Of a directory, or of the nearest one above it that is there. Subvolumes of a btrfs have a device number each, and share
+/// blocks.
 std::optional<dev_t> file_system_of(std::string path) {
   for (;;) {
     struct statfs fs {};
     struct stat st {};
-    if (::statfs(path.c_str(), &fs) == 0 && ::stat(path.c_str(), &st) == 0) return fs.f_type == BTRFS_SUPER_MAGIC ? std::nullopt : std::optional(st.st_dev);
+    if (::statfs(path.c_str(), &fs) == 0 && ::stat(path.c_str(), &st) == 0)
+      return fs.f_type == BTRFS_SUPER_MAGIC ? std::nullopt : std::optional(st.st_dev);
     if (path.size() <= 1) return std::nullopt;
     path.resize(std::max<std::size_t>(1, path.rfind('/')));
   }
@@ -47,22 +50,28 @@ std::vector<std::string> findings(const policy::Policy& policy, const std::strin
   for (const NamedPath& named : policy::named_paths(policy))
     if (const std::string words = fault(named); !words.empty())
       notes.push_back(fmt::format("{}: the {} {}: {}", named.key, policy::word(named.kind), named.path, words));
-  if (auto trusted = open_trusted(policy_path); !trusted) notes.push_back(fmt::format("{}: the gate refuses to use {} where it lies", trusted.error().sentence, policy_path));
+  if (auto trusted = open_trusted(policy_path); !trusted)
+    notes.push_back(fmt::format("{}: the gate refuses to use {} where it lies", trusted.error().sentence, policy_path));
   for (const auto& [name, service] : policy.services) {
     if (service.consistency != policy::Consistency::snapshot) continue;
     const auto tree = file_system_of(service.path);
     const auto staging = file_system_of(service.staging);
     if (tree && staging && *tree != *staging)
-      notes.push_back(fmt::format("service.{}.staging, {}, lies on another file system than the tree, so each snapshot is a copy of every byte that changed; to share blocks, let path be a "
-                                  "directory below the mount point", name, service.staging));
+      notes.push_back(
+          fmt::format("service.{}.staging, {}, lies on another file system than the tree, so each snapshot is a copy of every "
+                      "byte that changed; to share blocks, let path be a "
+                      "directory below the mount point",
+                      name, service.staging));
   }
   // The sections of rclone.conf are part of what a request would run with, so they are checked here too.
   const auto config = vault::open_config(policy.gate.rclone_config);
   for (const auto& [name, remote] : policy.remotes) {
     if (!config || !remote.directory.empty() || !remote.env_file.empty()) continue;
     const auto selection = vault::select_sections(*config, name);
-    if (!selection) notes.push_back(selection.error().sentence);
-    else notes.insert(notes.end(), selection->warnings.begin(), selection->warnings.end());
+    if (!selection)
+      notes.push_back(selection.error().sentence);
+    else
+      notes.insert(notes.end(), selection->warnings.begin(), selection->warnings.end());
   }
   return notes;
 }

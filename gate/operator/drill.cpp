@@ -29,8 +29,10 @@ Result<Wish> parse(const Args& args) {
     why = escape_line(error.what(), 200);
     wish = {};
   }
-  if (wish.all == !wish.name.empty()) return fail(Exit::not_a_request, "--drill wants NAME or --all, and [--scratch DIR] ({}); nothing was done", why);
-  if (!wish.scratch.empty() && !wish.scratch.starts_with('/')) return fail(Exit::not_a_request, "--scratch wants an absolute path; nothing was done");
+  if (wish.all == !wish.name.empty())
+    return fail(Exit::not_a_request, "--drill wants NAME or --all, and [--scratch DIR] ({}); nothing was done", why);
+  if (!wish.scratch.empty() && !wish.scratch.starts_with('/'))
+    return fail(Exit::not_a_request, "--scratch wants an absolute path; nothing was done");
   while (wish.scratch.size() > 1 && wish.scratch.ends_with('/')) wish.scratch.pop_back();
   return wish;
 }
@@ -60,7 +62,9 @@ Exit drill(const std::string& policy_path, const Args& args) {
     Args words = {"--drill", name};
     if (!wish->scratch.empty()) words.insert(words.end(), {"--scratch", wish->scratch});
     const Exit exit = run_host_step(*policy, policy_path, *state, {"drill " + name, words, policy->gate.timeouts.backup},
-                                    [&](step::Context& context) { return step::drill(context, {name, wish->scratch}); });
+                                    [&](step::Context& context) {
+                                      return step::drill(context, {name, wish->scratch});
+                                    });
     // What cannot be restored weighs most.
     if (worst == Exit::done || exit == Exit::bad_data) worst = exit;
     if (told_to_end()) break;

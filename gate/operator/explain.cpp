@@ -4,8 +4,8 @@
 
 #include "common/civil_date.h"
 #include "common/io.h"
-#include "gate/operator/operator.h"
 #include "gate/config/policy_file.h"
+#include "gate/operator/operator.h"
 #include "gate/step/run.h"
 #include "policy/decision.h"
 

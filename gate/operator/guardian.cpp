@@ -26,7 +26,8 @@ Exit recover(const std::string& policy_path, const Args& args) {
   }
   const auto started = guardian::recover(*state, policy_path);
   if (!started) return complain(started.error());
-  static_cast<void>(write_all(1, fmt::format("started {} service{} whose time was over\n", *started, *started == 1 ? "" : "s")));
+  static_cast<void>(
+      write_all(1, fmt::format("started {} service{} whose time was over\n", *started, *started == 1 ? "" : "s")));
   return Exit::done;
 }
 

@@ -19,17 +19,22 @@ struct Command {
   Exit (*run)(const std::string& policy_path, const Args& args);
 };
 constexpr Command commands[] = {
-    {"--restore", "NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes]", "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
+    {"--restore", "NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes]",
+     "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
     {"--restore-commit", "NAME", "give up the old files that a restore in place has kept", true, restore_commit},
     {"--restore-rollback", "NAME", "put the old files back in place", true, restore_rollback},
-    {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true, drill},
-    {"--adopt", "NAME [--remote REMOTE]", "take over archives that an earlier script left on the remotes without a manifest", true, adopt},
+    {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true,
+     drill},
+    {"--adopt", "NAME [--remote REMOTE]", "take over archives that an earlier script left on the remotes without a manifest",
+     true, adopt},
     {"--recover", "[--files]", "start the stopped services whose time is over, after a reboot or by a timer", true, recover},
     {"--guardian", "NAME", "watch a stopped service until it runs again; the gate starts it by itself", true, guardian},
-    {"--check", "[NAME…] [--json] [--warn-age 8d] [--crit-age 15d] …", "tell a monitoring system whether backups are as they should be (0, 1, 2, 3)", false, check},
+    {"--check", "[NAME…] [--json] [--warn-age 8d] [--crit-age 15d] …",
+     "tell a monitoring system whether backups are as they should be (0, 1, 2, 3)", false, check},
     {"--check-policy", "[FILE]", "check the policy, and what it names on this host", false, check_policy},
     {"--explain", "'REQUEST' [--client NAME]", "say how a request would be decided, and by which rule", false, explain},
-    {"--preview-retention", "[--service NAME] --keep-weekly N --keep-monthly M …", "say which of the names on standard input would go", false, preview_retention},
+    {"--preview-retention", "[--service NAME] --keep-weekly N --keep-monthly M …",
+     "say which of the names on standard input would go", false, preview_retention},
     {"--verify-journal", "", "check the journal's hash chain", true, verify_journal},
 };
 
@@ -38,7 +43,8 @@ Exit help() {
       "backupctl, the host's backup gate. As root, on the host:\n\n"
       "  backupctl [--policy FILE] VERB [NAME] [OPTION…]      the verbs a client has, see backupctl(8):\n"
       "      --stop --snapshot --sync --archive [--replace] --start --backup --sync-extra --verify --status --list --version\n";
-  for (const Command& command : commands) text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);
+  for (const Command& command : commands)
+    text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);
   text += "\nClients come in through sshd and sudo: backupctl --ssh-gate [--client NAME]\n";
   static_cast<void>(write_all(1, text));
   return Exit::done;
@@ -64,7 +70,8 @@ int main(const std::vector<std::string>& given) {
     static_cast<void>(write_all(1, fmt::format("backupctl {}\n", version_text)));
     return 0;
   }
-  const auto found = std::find_if(std::begin(commands), std::end(commands), [&](const Command& row) { return row.word == args[0]; });
+  const auto found =
+      std::find_if(std::begin(commands), std::end(commands), [&](const Command& row) { return row.word == args[0]; });
   const bool needs_root = found == std::end(commands) || found->needs_root;
   if (needs_root && ::geteuid() != 0)
     return to_status(complain({Exit::not_permitted, fmt::format("{} must be run as root; nothing was done", args[0])}));

@@ -4,8 +4,8 @@
 
 namespace backupctl::operate {
 
-Exit run_recorded(const policy::Policy& policy, const std::string& policy_path, const std::string& word, const Args& args, const std::string& subject,
-                  const std::function<Result<step::Report>(step::Context&)>& work) {
+Exit run_recorded(const policy::Policy& policy, const std::string& policy_path, const std::string& word, const Args& args,
+                  const std::string& subject, const std::function<Result<step::Report>(step::Context&)>& work) {
   const auto state = state::StateDir::open(policy.gate.state_dir);
   if (!state) return complain(state.error());
   monitor::Output output(false, subject);
@@ -13,7 +13,9 @@ Exit run_recorded(const policy::Policy& policy, const std::string& policy_path, 
   step::Context context{policy, policy_path, *state, session, output, "operator", false, false};
   std::string request = "backupctl " + word;
   for (const std::string& argument : args) request += " " + argument;
-  if (auto written = journal::append(*state, {"request", {{"request", request}, {"client", "operator"}}}, journal::Durability::now); !written)
+  if (auto written =
+          journal::append(*state, {"request", {{"request", request}, {"client", "operator"}}}, journal::Durability::now);
+      !written)
     return complain(written.error());
   const auto began = monitor::Clock::now();
   const auto report = work(context);

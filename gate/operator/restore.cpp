@@ -1,3 +1,5 @@
+#include "gate/step/restore.h"
+
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -8,7 +10,6 @@
 #include "common/io.h"
 #include "gate/config/policy_file.h"
 #include "gate/operator/recorded.h"
-#include "gate/step/restore.h"
 
 namespace backupctl::operate {
 namespace {
@@ -47,16 +48,20 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes) {
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
   } catch (const CLI::Error& error) {
-    return fail(Exit::not_a_request, "--restore wants NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes] ({}); nothing was done",
+    return fail(Exit::not_a_request,
+                "--restore wants NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes] "
+                "({}); nothing was done",
                 error.what());
   }
   if (archive != "latest") wish.date = parse_date(archive);
   if (!wish.mirror && archive != "latest" && !wish.date)
     return fail(Exit::not_a_request, "--archive wants a date that exists, YYYY-MM-DD, or \"latest\"; nothing was done");
   for (std::string& path : wish.only)
-    if (!make_relative(path)) return fail(Exit::not_a_request, "--only wants a path relative to the tree, without \"..\"; nothing was done");
+    if (!make_relative(path))
+      return fail(Exit::not_a_request, "--only wants a path relative to the tree, without \"..\"; nothing was done");
   drop_covered(wish.only);
-  if (to->count() > 0 && !wish.to.starts_with('/')) return fail(Exit::not_a_request, "--to wants an absolute path; nothing was done");
+  if (to->count() > 0 && !wish.to.starts_with('/'))
+    return fail(Exit::not_a_request, "--to wants an absolute path; nothing was done");
   while (wish.to.size() > 1 && wish.to.ends_with('/')) wish.to.pop_back();
   return wish;
 }
@@ -73,8 +78,9 @@ bool is_confirmed(const std::string& question) {
 std::string question(const step::RestoreWish& wish, const policy::Policy& policy) {
   const std::string& path = policy.services.at(wish.service).path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
-  return fmt::format("{} would be replaced by the {}, with the service stopped meanwhile, and the old files kept until --restore-commit",
-                     what, wish.mirror ? "mirror" : "archive of " + (wish.date ? format_date(*wish.date) : "the latest date"));
+  return fmt::format(
+      "{} would be replaced by the {}, with the service stopped meanwhile, and the old files kept until --restore-commit", what,
+      wish.mirror ? "mirror" : "archive of " + (wish.date ? format_date(*wish.date) : "the latest date"));
 }
 
 }  // namespace
@@ -85,7 +91,9 @@ Exit restore(const std::string& policy_path, const Args& args) {
   if (!wish) return complain(wish.error());
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
-  if (!policy->services.contains(wish->service)) return complain({Exit::not_permitted, fmt::format("the policy names no service {}; nothing was done", escape_line(wish->service, 64))});
+  if (!policy->services.contains(wish->service))
+    return complain(
+        {Exit::not_permitted, fmt::format("the policy names no service {}; nothing was done", escape_line(wish->service, 64))});
   if (const std::string asked = question(*wish, *policy); wish->to.empty() && !yes && !is_confirmed(asked))
     return complain({Exit::not_a_request, asked + ": say --yes to do it, or name another place with --to; nothing was done"});
   return run_recorded(*policy, policy_path, "--restore", args, "restore " + wish->service,

@@ -9,7 +9,8 @@ namespace {
 
 Exit end(const std::string& policy_path, const Args& args, const std::string& word,
          Result<step::Report> (*step)(step::Context&, const std::string&)) {
-  if (args.size() != 1 || !is_name(args[0])) return complain({Exit::not_a_request, word + " wants the name of a service; nothing was done"});
+  if (args.size() != 1 || !is_name(args[0]))
+    return complain({Exit::not_a_request, word + " wants the name of a service; nothing was done"});
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
   return run_recorded(*policy, policy_path, word, args, word.substr(2) + " " + args[0],
@@ -18,7 +19,9 @@ Exit end(const std::string& policy_path, const Args& args, const std::string& wo
 
 }  // namespace
 
-Exit restore_commit(const std::string& policy_path, const Args& args) { return end(policy_path, args, "--restore-commit", step::restore_commit); }
+Exit restore_commit(const std::string& policy_path, const Args& args) {
+  return end(policy_path, args, "--restore-commit", step::restore_commit);
+}
 Exit restore_rollback(const std::string& policy_path, const Args& args) {
   return end(policy_path, args, "--restore-rollback", step::restore_rollback);
 }

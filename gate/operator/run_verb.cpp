@@ -2,8 +2,8 @@
 
 #include "common/io.h"
 #include "common/request.h"
-#include "gate/operator/operator.h"
 #include "gate/config/policy_file.h"
+#include "gate/operator/operator.h"
 #include "gate/step/run.h"
 #include "policy/decision.h"
 
@@ -18,11 +18,13 @@ Exit run_verb(const std::string& policy_path, const Args& args) {
   std::string request = "backupctl";
   for (const std::string& word : words) request += " " + word;
   const auto parsed = parse_request(request);
-  if (!parsed) return complain({info(parsed.error()).exit, fmt::format("{} (see backupctl --help)", info(parsed.error()).sentence)});
+  if (!parsed)
+    return complain({info(parsed.error()).exit, fmt::format("{} (see backupctl --help)", info(parsed.error()).sentence)});
   const auto policy = config::read_policy(policy_path);
   auto state = state::StateDir::open(policy ? policy->gate.state_dir : config::state_dir_of(policy_path));
   if (!state) return complain(state.error());
-  if (!policy) return parsed->verb == Verb::start ? step::start_from_lease(*parsed, *state, policy.error()) : complain(policy.error());
+  if (!policy)
+    return parsed->verb == Verb::start ? step::start_from_lease(*parsed, *state, policy.error()) : complain(policy.error());
   const auto decision = policy::decide(*policy, *parsed, {.is_operator = true});
   if (!decision) {
     const RefusalInfo& row = info(decision.error().code);

@@ -1,7 +1,7 @@
 #include "common/io.h"
+#include "gate/config/policy_file.h"
 #include "gate/journal/journal.h"
 #include "gate/operator/operator.h"
-#include "gate/config/policy_file.h"
 
 namespace backupctl::operate {
 

@@ -9,7 +9,7 @@
 namespace backupctl::relay {
 namespace {
 
-constexpr std::size_t max_line = 16 << 20;   // as in verify_manifest.cpp
+constexpr std::size_t max_line = 16 << 20;  // as in verify_manifest.cpp
 constexpr std::string_view path_key = "{\"path\":\"";
 
 /// One list, line by line.
@@ -23,13 +23,14 @@ class List {
     for (;;) {
       const auto more = reader_.next(line_);
       if (!more) return pass(more.error());
-      const bool begins = in_manifest_ && ++lines_read_ <= 3;   // "signed", "signature", "files":[
+      const bool begins = in_manifest_ && ++lines_read_ <= 3;  // "signed", "signature", "files":[
       if (begins && *more) continue;
       if (!*more || (in_manifest_ && line_.text == manifest::last_line)) return false;
       text_ = line_.text;
       if (in_manifest_ && text_.ends_with(',')) text_.remove_suffix(1);
       const std::size_t end = path_end();
-      if (line_.cut || !text_.starts_with(path_key) || end == std::string_view::npos) return fail(Exit::bad_data, "a list of files is not laid out as one");
+      if (line_.cut || !text_.starts_with(path_key) || end == std::string_view::npos)
+        return fail(Exit::bad_data, "a list of files is not laid out as one");
       path_ = text_.substr(path_key.size(), end - path_key.size());
       ++count_;
       return true;
@@ -44,8 +45,10 @@ class List {
   /// Where the path's closing quote stands; one behind a backslash belongs to the path.
   [[nodiscard]] std::size_t path_end() const {
     for (std::size_t i = path_key.size(); i < text_.size(); ++i) {
-      if (text_[i] == '\\') ++i;
-      else if (text_[i] == '"') return i;
+      if (text_[i] == '\\')
+        ++i;
+      else if (text_[i] == '"')
+        return i;
     }
     return std::string_view::npos;
   }
@@ -87,9 +90,12 @@ Result<Record> compare_lists(const Channels& channels, std::span<const std::stri
   while (more_wanted && more_got && (*more_wanted || *more_got)) {
     const bool missing = *more_wanted && (!*more_got || before(wanted.path(), got.path()));
     const bool extra = *more_got && (!*more_wanted || before(got.path(), wanted.path()));
-    if (missing) name(wanted.path(), 1);
-    else if (extra) name(got.path(), 2);
-    else if (wanted.text() != got.text()) name(wanted.path(), 3);
+    if (missing)
+      name(wanted.path(), 1);
+    else if (extra)
+      name(got.path(), 2);
+    else if (wanted.text() != got.text())
+      name(wanted.path(), 3);
     if (!extra) more_wanted = wanted.next();
     if (!missing) more_got = got.next();
   }

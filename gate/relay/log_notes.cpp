@@ -11,7 +11,8 @@ namespace backupctl::relay {
 namespace {
 
 /// rclone's fs.ErrorDirNotFound and fs.ErrorObjectNotFound, and what its command deletefile says.
-constexpr std::array<std::string_view, 3> not_found_words = {"directory not found", "object not found", "is a directory or doesn't exist"};
+constexpr std::array<std::string_view, 3> not_found_words = {"directory not found", "object not found",
+                                                             "is a directory or doesn't exist"};
 /// rclone's fs/operations: "corrupted on transfer: %v hash differ", "… sizes differ", check's "hashes differ".
 constexpr std::array<std::string_view, 4> corrupted_words = {"corrupted on transfer", "hash differ", "hashes differ",
                                                              "sizes differ"};

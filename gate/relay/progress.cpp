@@ -8,7 +8,8 @@ namespace backupctl::relay {
 void send_progress(int report, const LogStats& stats) {
   Record record;
   record.kind = Record::Kind::progress;
-  record.number = {stats.bytes, stats.total_bytes, stats.speed, stats.eta, stats.transfers, stats.checks, stats.deletes + stats.renames};
+  record.number = {
+      stats.bytes, stats.total_bytes, stats.speed, stats.eta, stats.transfers, stats.checks, stats.deletes + stats.renames};
   send_record(report, record);
 }
 

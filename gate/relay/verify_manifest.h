@@ -7,9 +7,9 @@ namespace backupctl::relay {
 /// Mode "manifest", two arguments: the service and the archive's file name that are expected. Input is a manifest from a
 /// remote (gate/manifest/manifest.h); `extra` holds the trusted public keys, PEM, one after the other. Checks, in this order,
 /// the layout of the first lines, the signature by a trusted key, then what is signed, that it is for this service and this
-/// archive (a mirror's is "data"; X6: a manifest of another archive, moved here, does not count), and the list of files against it.
-/// An entry says what the reader's says of its list: text "files.jsonl", number[1] its lines, digest its SHA-256.
-/// The result: text the archive's name, digest its SHA-256, number[0] size, [1] created in unix seconds, [2] 1 complete or adopted,
+/// archive (a mirror's is "data"; X6: a manifest of another archive, moved here, does not count), and the list of files against
+/// it. An entry says what the reader's says of its list: text "files.jsonl", number[1] its lines, digest its SHA-256. The
+/// result: text the archive's name, digest its SHA-256, number[0] size, [1] created in unix seconds, [2] 1 complete or adopted,
 /// [3] members, [4] source_bytes, [5] downtime in milliseconds or -1, [6] 1 adopted, [7] 1 when it was read hot.
 /// Error: Exit::bad_data, saying which check failed; Exit::bad_config when there is no usable trusted key.
 /// Most bytes of trusted keys.

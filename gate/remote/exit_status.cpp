@@ -34,7 +34,8 @@ constexpr Hint hints[] = {
     {"corrupted on transfer", Exit::bad_data, "what arrived on the remote differs from what was sent"},
     {"hash differ", Exit::bad_data, "what arrived on the remote differs from what was sent"},
     {"sizes differ", Exit::bad_data, "what arrived on the remote differs from what was sent"},
-    {"source file is being updated", Exit::io_error, "met a file that changes while it is read, so the mirror is incomplete; what is there is kept"},
+    {"source file is being updated", Exit::io_error,
+     "met a file that changes while it is read, so the mirror is incomplete; what is there is kept"},
     {"quotalimitreached", Exit::io_error, "the remote is full"},
     {"quotaexceeded", Exit::io_error, "the remote is full"},
     {"quota exceeded", Exit::io_error, "the remote is full"},
@@ -48,10 +49,14 @@ constexpr Hint hints[] = {
     {"read-only file system", Exit::io_error, "the disk is mounted read-only"},
     {"input/output error", Exit::io_error, "the disk reports an error"},
     {"couldn't fetch token", Exit::unavailable,
-     "the remote does not accept the login; log in again on the host: rclone --config /etc/backupctl/rclone.conf config reconnect REMOTE:"},
-    {"invalid_grant", Exit::unavailable, "the remote does not accept the login; log in again on the host: rclone --config /etc/backupctl/rclone.conf config reconnect REMOTE:"},
+     "the remote does not accept the login; log in again on the host: rclone --config /etc/backupctl/rclone.conf config "
+     "reconnect REMOTE:"},
+    {"invalid_grant", Exit::unavailable,
+     "the remote does not accept the login; log in again on the host: rclone --config /etc/backupctl/rclone.conf config "
+     "reconnect REMOTE:"},
     {"invalidauthenticationtoken", Exit::unavailable,
-     "the remote does not accept the login; log in again on the host: rclone --config /etc/backupctl/rclone.conf config reconnect REMOTE:"},
+     "the remote does not accept the login; log in again on the host: rclone --config /etc/backupctl/rclone.conf config "
+     "reconnect REMOTE:"},
     {"401 unauthorized", Exit::unavailable, "the remote does not accept the user or password"},
     {"authenticationfailed", Exit::unavailable, "the remote does not accept the account or key"},
     {"no such host", Exit::unavailable, "the remote's name is not known; is the network up"},

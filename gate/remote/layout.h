@@ -17,7 +17,9 @@ class Layout {
   [[nodiscard]] std::string at(std::string_view below) const;
   [[nodiscard]] std::string data(std::string_view service) const { return at(std::string(service) + "/data"); }
   /// Beside the mirror, not in it: by hand `data/` is still the tree and nothing else.
-  [[nodiscard]] std::string mirror_manifest(std::string_view service) const { return at(std::string(service) + "/data.manifest.json"); }
+  [[nodiscard]] std::string mirror_manifest(std::string_view service) const {
+    return at(std::string(service) + "/data.manifest.json");
+  }
   [[nodiscard]] std::string archives(std::string_view service) const { return at(std::string(service) + "/archives"); }
   [[nodiscard]] std::string archive(std::string_view service, std::string_view file) const;
   [[nodiscard]] std::string extra(std::string_view target) const { return at("extra/" + std::string(target)); }

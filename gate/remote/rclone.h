@@ -33,10 +33,10 @@ struct Mirror {
   std::string to = {};                        ///< from Layout
   std::string history = {};                   ///< where what is replaced goes, from Layout; empty: it is lost
   std::span<const std::string> exclude = {};  ///< rclone's filter patterns, as the policy has them
-  bool hot = false;                      ///< files may change while they are read: ship what is there
+  bool hot = false;                           ///< files may change while they are read: ship what is there
   /// sync() stops deleting here, as rclone counts (D3). rclone 1.60.1: what it overwrites does not count, with or without a
-  /// history; where the remote cannot rename, each move into the history counts as one more. It deletes exactly so many and ends
-  /// with 7, its figure of deletions being above this.
+  /// history; where the remote cannot rename, each move into the history counts as one more. It deletes exactly so many and
+  /// ends with 7, its figure of deletions being above this.
   std::optional<std::int64_t> most_deleted = {};
 };
 

@@ -15,15 +15,16 @@ namespace backupctl::remote {
 class Standstill {
  public:
   using Clock = std::chrono::steady_clock;
-  /// Long enough for what only looks like one: OneDrive thinks for minutes before it answers the last piece of a large file, and
-  /// an idle connection is given up after 5 (--timeout) and tried again.
+  /// Long enough for what only looks like one: OneDrive thinks for minutes before it answers the last piece of a large file,
+  /// and an idle connection is given up after 5 (--timeout) and tried again.
   static constexpr std::chrono::minutes longest{15};
 
   /// Takes the figures of a progress Record (gate/relay/progress.h). Bytes to be sent count as well: they grow while a tree is
   /// listed. Rate and time left do not: they change by themselves.
   /// @return whether the figures have been the same for as long as that
   bool reached(const Record& progress, Clock::time_point now) {
-    const Figures figures = {progress.number[0], progress.number[1], progress.number[4], progress.number[5], progress.number[6]};
+    const Figures figures = {progress.number[0], progress.number[1], progress.number[4], progress.number[5],
+                             progress.number[6]};
     if (!since_ || figures != figures_) {
       figures_ = figures;
       since_ = now;

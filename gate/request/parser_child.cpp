@@ -48,8 +48,10 @@ bool readable_in_time(int fd) {
 
 std::string reason(int report) {
   Record record;
-  if (!readable_in_time(report) || ::read(report, &record, sizeof record) != static_cast<ssize_t>(sizeof record)) return "it gave no answer";
-  if (record.kind == Record::Kind::violation) return fmt::format("it tried the system call {}", sandbox::syscall_name(record.number[0]));
+  if (!readable_in_time(report) || ::read(report, &record, sizeof record) != static_cast<ssize_t>(sizeof record))
+    return "it gave no answer";
+  if (record.kind == Record::Kind::violation)
+    return fmt::format("it tried the system call {}", sandbox::syscall_name(record.number[0]));
   if (record.kind == Record::Kind::failed) return escape_line(record.view());
   return "it gave no answer";
 }
@@ -72,7 +74,8 @@ Result<ParserChild> ParserChild::start(std::string_view bytes) {
 
 Result<tl::expected<Request, RefusalCode>> ParserChild::answer() {
   WireRequest wire;
-  const bool answered = readable_in_time(answer_.get()) && ::read(answer_.get(), &wire, sizeof wire) == static_cast<ssize_t>(sizeof wire);
+  const bool answered =
+      readable_in_time(answer_.get()) && ::read(answer_.get(), &wire, sizeof wire) == static_cast<ssize_t>(sizeof wire);
   const std::string why = answered ? "" : reason(report_.get());
   ::kill(pid_, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {

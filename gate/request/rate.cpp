@@ -16,7 +16,9 @@ Result<Rate> Rate::open(const state::StateDir& state, const policy::Policy& poli
   const auto found = policy.clients.find(client);
   rate.limit_ = found == policy.clients.end() ? 0 : found->second.per_hour.value_or(0);
   if (rate.limit_ == 0) return rate;
-  const auto failed = [] { return fail_errno(Exit::io_error, errno, "the client's requests of the last hour cannot be counted, so nothing was done"); };
+  const auto failed = [] {
+    return fail_errno(Exit::io_error, errno, "the client's requests of the last hour cannot be counted, so nothing was done");
+  };
   rate.fd_ = open_beneath(state.fd(), "clients/" + client, O_RDWR | O_CREAT, 0600);
   if (!rate.fd_ || ::flock(rate.fd_.get(), LOCK_EX) != 0) return failed();
   rate.times_.resize(rate.limit_);
@@ -36,7 +38,8 @@ Result<> Rate::count() {
   const ssize_t n = ::pwrite(fd_.get(), times_.data(), size, 0);
   // Cut last: what a crash leaves behind the newest counts once more, never less.
   if (n != static_cast<ssize_t>(size) || ::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
-    return fail_errno(Exit::io_error, n >= 0 ? ENOSPC : errno, "the client's requests of the last hour cannot be counted, so nothing was done");
+    return fail_errno(Exit::io_error, n >= 0 ? ENOSPC : errno,
+                      "the client's requests of the last hour cannot be counted, so nothing was done");
   return {};
 }
 

@@ -11,8 +11,8 @@
 namespace backupctl::request {
 
 /// A client's allowed requests of the last 60 minutes, locked from the look at them until this object is gone: of requests
-/// that come at the same time each sees the ones before it. For a client without `per_hour` nothing is kept. The instants lie in
-/// state_dir/clients/<client>, as many as `per_hour` allows (X11: bounded).
+/// that come at the same time each sees the ones before it. For a client without `per_hour` nothing is kept. The instants lie
+/// in state_dir/clients/<client>, as many as `per_hour` allows (X11: bounded).
 class Rate {
  public:
   /// Error: Exit::io_error, when they cannot be read or locked: without the count nothing that is limited may run.
@@ -26,9 +26,9 @@ class Rate {
 
  private:
   Rate() = default;
-  std::uint32_t limit_ = 0;           ///< the client's per_hour; 0: none
+  std::uint32_t limit_ = 0;  ///< the client's per_hour; 0: none
   UniqueFd fd_;
-  std::vector<std::int64_t> times_;   ///< CLOCK_REALTIME seconds, newest last
+  std::vector<std::int64_t> times_;  ///< CLOCK_REALTIME seconds, newest last
 };
 
 }  // namespace backupctl::request

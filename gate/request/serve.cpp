@@ -6,9 +6,9 @@
 #include "common/civil_date.h"
 #include "common/escape.h"
 #include "common/io.h"
+#include "gate/config/policy_file.h"
 #include "gate/journal/journal.h"
 #include "gate/request/parser_child.h"
-#include "gate/config/policy_file.h"
 #include "gate/request/rate.h"
 #include "gate/state/lock.h"
 #include "gate/step/run.h"
@@ -87,7 +87,8 @@ Exit serve(const Arrival& arrival, const std::string& policy_path, const std::st
   const Request& request = **parsed;
   if (!policy) {
     // Which lines are wrong is the operator's business, not the client's.
-    say("the policy of this host is not valid, so nothing but the start of a stopped service is served; on the host run backupctl --check-policy");
+    say("the policy of this host is not valid, so nothing but the start of a stopped service is served; on the host run "
+        "backupctl --check-policy");
     if (state) journal::append_refusal(*state, {"bad-policy", {{"text", policy.error().sentence}}});
     return policy.error().exit;
   }

@@ -35,7 +35,7 @@ void apply_member(const AttributeSource& target, const Member& member, Reporter&
 }
 
 void drop_attributes(int dir) {
-  std::vector<std::string> unreadable;   // what cannot be read is not set by us either
+  std::vector<std::string> unreadable;  // what cannot be read is not set by us either
   const Attributes old = read_attributes({dir, -1, nullptr}, unreadable);
   for (const Xattr& xattr : old.xattrs) ::fremovexattr(dir, xattr.name.c_str());
   if (!old.acl_access.empty()) ::fremovexattr(dir, acl_access_xattr);

@@ -15,7 +15,7 @@
 namespace backupctl::archive {
 namespace {
 
-constexpr std::string_view tree_member = "data";   ///< what the reader calls a tree's own directory
+constexpr std::string_view tree_member = "data";  ///< what the reader calls a tree's own directory
 
 tl::unexpected<Error> suspicious(std::string_view what, std::string_view name) {
   return fail(Exit::bad_data, "the archive is suspicious: {}, {}; nothing of it is to be used", what, name);
@@ -40,8 +40,8 @@ Result<> check_names(Member& member) {
 }
 
 /// Reads the archive once; `placer` null: writes nothing, and notes what is selected. @param quiet  another reading tells it
-Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& reporter, Selection& selection, MemberPlacer* placer,
-                          bool quiet = false) {
+Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& reporter, Selection& selection,
+                          MemberPlacer* placer, bool quiet = false) {
   auto input = ArchiveInput::open(archive, options.format);
   if (!input) return pass(input.error());
   ExtractTotals totals;
@@ -55,13 +55,15 @@ Result<ExtractTotals> run(int archive, const ExtractOptions& options, Reporter& 
       return fail(Exit::bad_data, "the archive has more members than its manifest says; choose another backup");
     if (auto safe = check_names(member); !safe) return pass(safe.error());
     if (!options.root.empty() && !is_beneath(member.path, options.root))
-      return fail(Exit::bad_data, "it has members outside of {}/, {} for one, so that a restore could not put it in place", options.root, member.path.substr(0, 200));
+      return fail(Exit::bad_data, "it has members outside of {}/, {} for one, so that a restore could not put it in place",
+                  options.root, member.path.substr(0, 200));
     totals.has_tree = totals.has_tree || member.path == tree_member;
     if (placer == nullptr) selection.note(member);
     const bool taken = selection.take(member);
     MemberPlacer* const to = taken ? placer : nullptr;
     if (to != nullptr) ++totals.restored;
-    if (!warning.empty() && taken && !quiet) reporter.not_read(NotRead::unreadable, member.path, "a part of its header is lost: " + warning);
+    if (!warning.empty() && taken && !quiet)
+      reporter.not_read(NotRead::unreadable, member.path, "a part of its header is lost: " + warning);
     if (to != nullptr) {
       if (auto done = to->begin(member); !done) return pass(done.error());
     }
@@ -115,9 +117,10 @@ Result<ExtractTotals> verify_archive(int archive, const ExtractOptions& options,
 }
 
 Result<ExtractTotals> extract_archive(int archive, UniqueFd target, const ExtractOptions& options, Reporter& reporter) {
-  if (auto good = check_target(target.get(), options.only.empty() ? options.content_bytes : 0); !good) return pass(good.error());
+  if (auto good = check_target(target.get(), options.only.empty() ? options.content_bytes : 0); !good)
+    return pass(good.error());
   Selection selection(options.only);
-  if (!selection.everything()) {   // which hard links need another's content is known only at the end
+  if (!selection.everything()) {  // which hard links need another's content is known only at the end
     const auto read = run(archive, options, reporter, selection, nullptr, true);
     if (!read) return read;
     if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "the archive cannot be read again");

@@ -13,11 +13,11 @@ namespace backupctl::archive {
 
 /// What an archive may be, from its signed manifest; 0: not known, not checked.
 struct ExtractOptions {
-  std::string format;               ///< "tar.gz" or "tar.zst"
-  std::uint64_t members = 0;        ///< exactly
-  std::uint64_t content_bytes = 0;  ///< at most: a bomb ends here (X5)
-  std::string root = {};            ///< every member lies in this directory, or is it; empty: wherever
-  std::vector<std::string> only = {};   ///< safe paths (member_path.h): nothing else is restored; each has to be there
+  std::string format;                  ///< "tar.gz" or "tar.zst"
+  std::uint64_t members = 0;           ///< exactly
+  std::uint64_t content_bytes = 0;     ///< at most: a bomb ends here (X5)
+  std::string root = {};               ///< every member lies in this directory, or is it; empty: wherever
+  std::vector<std::string> only = {};  ///< safe paths (member_path.h): nothing else is restored; each has to be there
 };
 
 struct ExtractTotals {

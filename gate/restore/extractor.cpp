@@ -77,7 +77,10 @@ Record result_of(const ExtractTotals& totals, const Reporter& reporter) {
 }
 
 Record result_of(const MirrorTotals& totals, const Digest& list_digest, const Reporter& reporter) {
-  Record record = result_of(ExtractTotals{.members = totals.members, .content_bytes = totals.content_bytes, .has_tree = true, .archive_digest = list_digest}, reporter);
+  Record record = result_of(
+      ExtractTotals{
+          .members = totals.members, .content_bytes = totals.content_bytes, .has_tree = true, .archive_digest = list_digest},
+      reporter);
   record.number[5] = static_cast<std::int64_t>(totals.left_out);
   record.number[6] = static_cast<std::int64_t>(totals.surplus);
   return record;

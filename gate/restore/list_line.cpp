@@ -22,8 +22,8 @@ using relay::Value;
 std::optional<std::string> from_base64(std::string_view text) {
   if (text.size() % 4 != 0 || text.size() > std::size_t{1} << 24) return std::nullopt;
   std::string bytes(text.size() / 4 * 3, '\0');
-  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), reinterpret_cast<const unsigned char*>(text.data()),
-                                static_cast<int>(text.size()));
+  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
   if (n != static_cast<int>(bytes.size())) return std::nullopt;
   bytes.resize(bytes.size() - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
   return bytes;
@@ -33,7 +33,8 @@ std::optional<std::string> from_base64(std::string_view text) {
 template <class Number>
 bool number(const Value& value, Number& out) {
   const std::int64_t got = relay::integer_or(value, -1);
-  const bool fits = got >= 0 && static_cast<std::uint64_t>(got) <= static_cast<std::uint64_t>(std::numeric_limits<Number>::max());
+  const bool fits =
+      got >= 0 && static_cast<std::uint64_t>(got) <= static_cast<std::uint64_t>(std::numeric_limits<Number>::max());
   if (fits) out = static_cast<Number>(got);
   return fits;
 }
@@ -58,7 +59,8 @@ bool type(const Value& value, Member& member) {
   };
   constexpr std::array kinds{Kind{"file", S_IFREG}, Kind{"dir", S_IFDIR}, Kind{"symlink", S_IFLNK}, Kind{"fifo", S_IFIFO}};
   const auto* got = std::get_if<std::string_view>(&value);
-  const auto* const kind = got == nullptr ? kinds.end() : std::find_if(kinds.begin(), kinds.end(), [&](const Kind& k) { return k.word == *got; });
+  const auto* const kind =
+      got == nullptr ? kinds.end() : std::find_if(kinds.begin(), kinds.end(), [&](const Kind& k) { return k.word == *got; });
   if (kind != kinds.end()) member.st.st_mode |= kind->mode;
   return kind != kinds.end();
 }
@@ -132,7 +134,8 @@ class LineSax : public relay::BoundedSax {
 
   [[nodiscard]] const std::string& fault() const { return fault_; }
   [[nodiscard]] bool seen(std::string_view word) const {
-    return seen_[static_cast<std::size_t>(std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.word == word; }) - keys.begin())];
+    return seen_[static_cast<std::size_t>(std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.word == word; }) -
+                                          keys.begin())];
   }
   Names names;
 
@@ -151,7 +154,8 @@ class LineSax : public relay::BoundedSax {
     const auto* const key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.word == key_at(1); });
     if (key == keys.end()) return true;
     const auto place = static_cast<std::size_t>(key - keys.begin());
-    const bool right = value != nullptr ? key->store != object && key->store(file_, names, *value) : is_object && key->store == object;
+    const bool right =
+        value != nullptr ? key->store != object && key->store(file_, names, *value) : is_object && key->store == object;
     if (!right || seen_[place]) fault_ = key->word;
     seen_.set(place);
     return fault_.empty();
@@ -164,14 +168,15 @@ class LineSax : public relay::BoundedSax {
     std::optional<std::string> name(key_at(2));
     if (name->starts_with(as_bytes)) name = from_base64(std::string_view(*name).substr(as_bytes.size()));
     // What the reader lists and no more: system.* and trusted.* are not to be set by a list (D7).
-    const bool good = content && name && (name->starts_with("user.") || name->starts_with("security.")) && name->find('\0') == std::string::npos;
+    const bool good = content && name && (name->starts_with("user.") || name->starts_with("security.")) &&
+                      name->find('\0') == std::string::npos;
     if (!good) fault_ = "xattrs";
     if (good) file_.member.attributes.xattrs.push_back({std::move(*name), std::move(*content)});
     return good;
   }
 
   ListedFile& file_;
-  std::bitset<keys.size() + 1> seen_;   ///< the last: no key
+  std::bitset<keys.size() + 1> seen_;  ///< the last: no key
   std::string fault_;
 };
 
@@ -198,7 +203,8 @@ std::string_view contradiction(const ListedFile& file, const LineSax& sax) {
 
 Result<ListedFile> parse_list_line(std::string_view line) {
   const auto damaged = [](std::string_view what) {
-    return fail(Exit::bad_data, "the manifest's list of files has a line without a valid {}; nothing of it is to be used", what);
+    return fail(Exit::bad_data, "the manifest's list of files has a line without a valid {}; nothing of it is to be used",
+                what);
   };
   ListedFile file;
   LineSax sax(file);

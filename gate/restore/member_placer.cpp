@@ -93,7 +93,8 @@ Result<> MemberPlacer::write(std::span<const char> bytes, std::int64_t offset) {
 
 Result<bool> MemberPlacer::share(int from) {
   if (::ioctl(file_.get(), FICLONE, from) == 0) return true;
-  if (errno == ENOSPC || errno == EDQUOT || errno == EIO) return fail_errno(Exit::io_error, errno, "{} cannot be written to the target", member_->path);
+  if (errno == ENOSPC || errno == EDQUOT || errno == EIO)
+    return fail_errno(Exit::io_error, errno, "{} cannot be written to the target", member_->path);
   return false;
 }
 
@@ -102,8 +103,8 @@ Result<> MemberPlacer::remove(const std::string& path) {
   if (!dir) return pass(dir.error());
   const std::string name(name_of(path));
   if (::unlinkat(*dir, name.c_str(), 0) == 0 || errno == ENOENT) return {};
-  if (UniqueFd inside = open_beneath(*dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW); inside && remove_beneath(inside.get()) &&
-                                                                                    ::unlinkat(*dir, name.c_str(), AT_REMOVEDIR) == 0)
+  if (UniqueFd inside = open_beneath(*dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      inside && remove_beneath(inside.get()) && ::unlinkat(*dir, name.c_str(), AT_REMOVEDIR) == 0)
     return {};
   return fail_errno(Exit::io_error, errno, "{} cannot be removed", path);
 }

@@ -23,8 +23,8 @@ namespace backupctl::archive {
 namespace {
 
 constexpr std::size_t piece_size = std::size_t{1} << 20;
-constexpr std::size_t block = 4096;                              ///< holes are found by blocks of zeros
-constexpr std::size_t most_left_out = std::size_t{16} << 20;     ///< bytes of names: memory stays bounded (X5)
+constexpr std::size_t block = 4096;                           ///< holes are found by blocks of zeros
+constexpr std::size_t most_left_out = std::size_t{16} << 20;  ///< bytes of names: memory stays bounded (X5)
 
 std::string in_archive(const std::string& path) { return path.empty() ? member_root : std::string(member_root) + "/" + path; }
 
@@ -45,9 +45,12 @@ class Mirror {
   Result<> read(const ListedFile& file, const Sink& sink, std::string& difference) const {
     const UniqueFd fd = open_beneath(root_.get(), file.member.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     struct stat st {};
-    if (!fd && (errno == EIO || errno == EMFILE || errno == ENOMEM)) return fail_errno(Exit::io_error, errno, "the fetched file {} cannot be opened", file.member.path);
+    if (!fd && (errno == EIO || errno == EMFILE || errno == ENOMEM))
+      return fail_errno(Exit::io_error, errno, "the fetched file {} cannot be opened", file.member.path);
     if (!fd || ::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return difference = "is missing in the mirror", Result<>{};
-    if (st.st_size != file.member.st.st_size) return difference = fmt::format("has {} bytes in the mirror and {} in its manifest", st.st_size, file.member.st.st_size), Result<>{};
+    if (st.st_size != file.member.st.st_size)
+      return difference = fmt::format("has {} bytes in the mirror and {} in its manifest", st.st_size, file.member.st.st_size),
+             Result<>{};
     Sha256 hash;
     for (std::int64_t at = 0;;) {
       const ssize_t n = ::read(fd.get(), piece_.get(), piece_size);
@@ -106,14 +109,19 @@ class Restorer {
     ++totals_.members;
     const bool regular = S_ISREG(member.st.st_mode);
     // rclone keeps a symbolic link as a small file of this name; the target that counts is the list's, which is signed.
-    const bool kept = placer_ == nullptr && (regular || S_ISLNK(member.st.st_mode)) && mirror_.holds(member.path + (regular ? "" : ".rclonelink"));
+    const bool kept = placer_ == nullptr && (regular || S_ISLNK(member.st.st_mode)) &&
+                      mirror_.holds(member.path + (regular ? "" : ".rclonelink"));
     if (kept) ++present;
-    if (!member.hardlink.empty() && left_out_.contains(member.hardlink)) return leave_out(member.path, "is another name of a file that was left out");
+    if (!member.hardlink.empty() && left_out_.contains(member.hardlink))
+      return leave_out(member.path, "is another name of a file that was left out");
     const bool content = regular && member.hardlink.empty();
-    if (content && !file.content) return leave_out(member.path, "has no SHA-256 in the manifest (its holes exceed 4 GiB), so that nobody can tell what its copy is");
+    if (content && !file.content)
+      return leave_out(member.path,
+                       "has no SHA-256 in the manifest (its holes exceed 4 GiB), so that nobody can tell what its copy is");
     if (content && (placer_ == nullptr || options_.leave_out)) {
       std::string difference;
-      const auto read = mirror_.read(file, [&](std::span<const char> bytes, std::int64_t) { return count(bytes.size(), placer_ == nullptr); }, difference);
+      const auto read = mirror_.read(
+          file, [&](std::span<const char> bytes, std::int64_t) { return count(bytes.size(), placer_ == nullptr); }, difference);
       if (!read) return read;
       if (!difference.empty()) ++differing_;
       if (!difference.empty()) return leave_out(member.path, difference);
@@ -135,26 +143,30 @@ class Restorer {
     ++totals_.left_out;
     if (placer_ == nullptr) reporter_.not_read(NotRead::changed, path, why);  // once is enough
     names_size_ += path.size();
-    if (names_size_ > most_left_out) return fail(Exit::bad_data, "so much of the mirror differs from its manifest that it is not used; nothing was written");
+    if (names_size_ > most_left_out)
+      return fail(Exit::bad_data, "so much of the mirror differs from its manifest that it is not used; nothing was written");
     left_out_.insert(path);
     return {};
   }
 
   Result<> place(ListedFile& file, bool content) {
     Member& member = file.member;
-    ListedFile copy = file;   // with the name that the target knows it by
+    ListedFile copy = file;  // with the name that the target knows it by
     copy.member.path = in_archive(member.path);
     if (!member.hardlink.empty()) copy.member.hardlink = in_archive(member.hardlink);
     if (auto done = placer_->begin(copy.member); !done) return done;
     if (content) {
       std::string difference;
       const auto read = mirror_.read(
-          file, [&](std::span<const char> bytes, std::int64_t at) {
+          file,
+          [&](std::span<const char> bytes, std::int64_t at) {
             if (auto done = count(bytes.size(), true); !done) return done;
             return write_data(*placer_, bytes, at, member.sparse);
-          }, difference);
+          },
+          difference);
       if (!read) return read;
-      if (!difference.empty()) return fail(Exit::bad_data, "{} of the fetched mirror changed between verifying and writing", member.path);
+      if (!difference.empty())
+        return fail(Exit::bad_data, "{} of the fetched mirror changed between verifying and writing", member.path);
     }
     return placer_->end();
   }
@@ -170,7 +182,8 @@ class Restorer {
 };
 
 /// `placer` null: writes nothing.
-Result<MirrorTotals> run(int manifest, const UniqueFd& mirror, const MirrorOptions& options, Reporter& reporter, MemberPlacer* placer) {
+Result<MirrorTotals> run(int manifest, const UniqueFd& mirror, const MirrorOptions& options, Reporter& reporter,
+                         MemberPlacer* placer) {
   // D6, X6: the list as a whole first, as bytes; nothing is parsed, let alone written, of one that was not signed.
   if (auto good = check_list(manifest, options.list_digest, options.files); !good) return pass(good.error());
   auto lines = ManifestLines::open(manifest);
@@ -188,8 +201,11 @@ Result<MirrorTotals> run(int manifest, const UniqueFd& mirror, const MirrorOptio
   }
   MirrorTotals totals = restorer.totals();
   if (restorer.differing() > 0 && !options.leave_out)
-    return fail(Exit::bad_data, "{} of the {} files in the mirror's signed manifest are missing in the mirror or differ (named above): nothing was written; "
-                "restore an archive, or what the next --sync has mirrored", restorer.differing(), totals.members);
+    return fail(Exit::bad_data,
+                "{} of the {} files in the mirror's signed manifest are missing in the mirror or differ (named above): nothing "
+                "was written; "
+                "restore an archive, or what the next --sync has mirrored",
+                restorer.differing(), totals.members);
   if (placer != nullptr) return totals;
   Counter counter;
   UniqueFd root(::openat(mirror.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -205,14 +221,16 @@ Result<MirrorTotals> verify_mirror(int manifest, const UniqueFd& mirror, const M
   return run(manifest, mirror, options, reporter, nullptr);
 }
 
-Result<MirrorTotals> extract_mirror(int manifest, const UniqueFd& mirror, UniqueFd target, const MirrorOptions& options, Reporter& reporter) {
+Result<MirrorTotals> extract_mirror(int manifest, const UniqueFd& mirror, UniqueFd target, const MirrorOptions& options,
+                                    Reporter& reporter) {
   if (auto good = check_target(target.get(), options.content_bytes); !good) return pass(good.error());
   const UniqueFd root(::dup(target.get()));
   MemberPlacer placer(std::move(target), reporter);
   auto totals = run(manifest, mirror, options, reporter, &placer);
   if (!totals) return totals;
   if (auto done = placer.finish(); !done) return pass(done.error());
-  if (::syncfs(root.get()) != 0) return fail_errno(Exit::io_error, errno, "the restored files cannot be written to the target's disk");
+  if (::syncfs(root.get()) != 0)
+    return fail_errno(Exit::io_error, errno, "the restored files cannot be written to the target's disk");
   return totals;
 }
 

@@ -34,6 +34,7 @@ Result<MirrorTotals> verify_mirror(int manifest, const UniqueFd& mirror, const M
 /// Writes beneath `target`, an open empty directory, what the list says, as `data/…` (D7), and syncs it: content from the
 /// mirror, compared again while it is copied, everything else from the list. Error: as above; Exit::io_error, the disk is full
 /// or failed; Exit::unavailable, the target is not empty.
-Result<MirrorTotals> extract_mirror(int manifest, const UniqueFd& mirror, UniqueFd target, const MirrorOptions& options, Reporter& reporter);
+Result<MirrorTotals> extract_mirror(int manifest, const UniqueFd& mirror, UniqueFd target, const MirrorOptions& options,
+                                    Reporter& reporter);
 
 }  // namespace backupctl::archive

@@ -22,13 +22,16 @@ bool Selection::holds(std::string_view path) const {
 void Selection::note(const Member& member) {
   for (std::size_t i = 0; i < paths_.size(); ++i)
     if (is_at_or_beneath(member.path, paths_[i])) met_[i] = true;
-  if (!member.hardlink.empty() && holds(member.path) && !holds(member.hardlink)) stand_ins_.try_emplace(member.hardlink, member.path);
+  if (!member.hardlink.empty() && holds(member.path) && !holds(member.hardlink))
+    stand_ins_.try_emplace(member.hardlink, member.path);
 }
 
 Result<> Selection::complete() const {
   const auto missing = std::find(met_.begin(), met_.end(), false);
   if (missing == met_.end()) return {};
-  return fail(Exit::bad_data, "the archive holds no {} beneath data/; nothing was restored (its manifest beside it on the remote lists all names; say them without the leading data/)",
+  return fail(Exit::bad_data,
+              "the archive holds no {} beneath data/; nothing was restored (its manifest beside it on the remote lists all "
+              "names; say them without the leading data/)",
               escape_line(paths_[static_cast<std::size_t>(missing - met_.begin())], 512));
 }
 

@@ -31,7 +31,8 @@ class Selection {
   [[nodiscard]] bool holds(std::string_view path) const;
   std::vector<std::string> paths_;
   std::vector<bool> met_;
-  std::map<std::string, std::string, std::less<>> stand_ins_;  ///< a first name that is not selected, and the link that stands in for it
+  std::map<std::string, std::string, std::less<>>
+      stand_ins_;  ///< a first name that is not selected, and the link that stands in for it
 };
 
 }  // namespace backupctl::archive

@@ -70,7 +70,8 @@ Result<> TargetTree::enter(std::string_view name, const Member* member) {
     level.mtime = member->st.st_mtim;
     level.acl_default = member->attributes.acl_default;
   } else if (made) {  // no member is this directory: nobody's but root's, not the worker's that makes it
-    if (::fchown(fd.get(), 0, 0) != 0) reporter_.not_read(NotRead::unreadable, last, "its owner cannot be set: " + errno_text(errno));
+    if (::fchown(fd.get(), 0, 0) != 0)
+      reporter_.not_read(NotRead::unreadable, last, "its owner cannot be set: " + errno_text(errno));
   } else {  // entered again: its default list waits until it is left again
     std::array<char, 4096> list{};
     const ssize_t n = ::fgetxattr(fd.get(), acl_default_xattr, list.data(), list.size());

@@ -37,7 +37,8 @@ bool monitor_lives() {
 }  // namespace
 
 std::string encode(const Cage& cage) {
-  std::string word = fmt::format("{},{},{},{}", static_cast<int>(cage.role), cage.uid, cage.userns, cage.host_capabilities ? 1 : 0);
+  std::string word =
+      fmt::format("{},{},{},{}", static_cast<int>(cage.role), cage.uid, cage.userns, cage.host_capabilities ? 1 : 0);
   for (const Bind& bind : cage.binds)
     word += fmt::format(",{}:{}{}{}:{}", bind.fd, bind.writable ? 'w' : '-', bind.directory ? 'd' : '-',
                         bind.executable ? 'x' : '-', bind.target);

@@ -13,18 +13,18 @@ namespace backupctl::sandbox {
 
 /// One detached mount (mount.h) that a role finds in its pivoted root.
 struct Bind {
-  int fd = -1;               ///< from open_tree(2); not owned
-  std::string target = {};   ///< absolute path inside the root, "/source"
+  int fd = -1;              ///< from open_tree(2); not owned
+  std::string target = {};  ///< absolute path inside the root, "/source"
   bool writable = false;
-  bool directory = true;     ///< false: a file or device is mounted over a file
-  bool executable = false;   ///< Landlock lets the role execute it
+  bool directory = true;    ///< false: a file or device is mounted over a file
+  bool executable = false;  ///< Landlock lets the role execute it
 };
 
 /// Everything that turns a process into one running child of a role: the role's row, and what is this child's own.
 struct Cage {
   RoleName role = RoleName::parser;
-  uid_t uid = 0;             ///< the child's own uid and gid in the host's terms
-  int userns = -1;           ///< user namespace whose capabilities reach the idmapped trees alone; -1: none
+  uid_t uid = 0;                   ///< the child's own uid and gid in the host's terms
+  int userns = -1;                 ///< user namespace whose capabilities reach the idmapped trees alone; -1: none
   bool host_capabilities = false;  ///< fallback for file systems without idmapped mounts: the capabilities count in the host
   std::vector<Bind> binds = {};
 };
@@ -40,7 +40,7 @@ Result<> enter(const Cage& cage);
 
 /// What of a cage this kernel offers; for --status.
 struct Protections {
-  int landlock_abi = 0;      ///< 0: none
+  int landlock_abi = 0;  ///< 0: none
   bool seccomp = false;
   bool user_namespaces = false;
 };

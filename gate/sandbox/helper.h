@@ -14,11 +14,11 @@ inline constexpr int report_fd = 3;
 inline constexpr int first_extra_fd = 4;
 
 /// Where a role finds its trees inside its pivoted root.
-inline constexpr const char* source_dir = "/source";   ///< reader, transfer: the service's tree, read-only
-inline constexpr const char* spool_dir = "/spool";     ///< reader: writable; transfer: read-only
-inline constexpr const char* target_dir = "/target";   ///< extractor: the directory restored into; transfer: a directory remote
-inline constexpr const char* mirror_dir = "/mirror";   ///< extractor: a fetched mirror, read-only
-inline constexpr const char* config_dir = "/config";   ///< transfer: the private copy of rclone.conf, writable
+inline constexpr const char* source_dir = "/source";  ///< reader, transfer: the service's tree, read-only
+inline constexpr const char* spool_dir = "/spool";    ///< reader: writable; transfer: read-only
+inline constexpr const char* target_dir = "/target";  ///< extractor: the directory restored into; transfer: a directory remote
+inline constexpr const char* mirror_dir = "/mirror";  ///< extractor: a fetched mirror, read-only
+inline constexpr const char* config_dir = "/config";  ///< transfer: the private copy of rclone.conf, writable
 
 /// What a helper program does once it is confined. @param args what follows the cage on the command line.
 /// @return its exit status (an Exit code). It reports through Records on report_fd.

@@ -15,10 +15,10 @@ namespace backupctl::sandbox {
 namespace {
 
 // Kernel documentation, userspace-api/landlock.rst. Debian 12's header knows ABI 2 only; the later values are the kernel's.
-constexpr std::uint64_t access_truncate = 1ULL << 14;     // ABI 3
-constexpr std::uint64_t access_ioctl_dev = 1ULL << 15;    // ABI 5
-constexpr std::uint64_t network_tcp = 3;                  // ABI 4: bind and connect
-constexpr std::uint64_t scope_sockets_and_signals = 3;    // ABI 6: abstract sockets and signals stay inside
+constexpr std::uint64_t access_truncate = 1ULL << 14;   // ABI 3
+constexpr std::uint64_t access_ioctl_dev = 1ULL << 15;  // ABI 5
+constexpr std::uint64_t network_tcp = 3;                // ABI 4: bind and connect
+constexpr std::uint64_t scope_sockets_and_signals = 3;  // ABI 6: abstract sockets and signals stay inside
 
 struct RulesetAttr {
   std::uint64_t handled_access_fs;
@@ -27,13 +27,13 @@ struct RulesetAttr {
 };
 
 constexpr std::uint64_t read_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-constexpr std::uint64_t file_rights =
-    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE | access_truncate | access_ioctl_dev;
+constexpr std::uint64_t file_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                                      LANDLOCK_ACCESS_FS_EXECUTE | access_truncate | access_ioctl_dev;
 // No device nodes and no sockets: nothing of ours makes them, and a restored one would be a way out (X5).
-constexpr std::uint64_t write_rights =
-    read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |
-    LANDLOCK_ACCESS_FS_REFER | access_truncate;
+constexpr std::uint64_t write_rights = read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                                       LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+                                       LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+                                       LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER | access_truncate;
 
 std::uint64_t all_rights(int abi) {
   std::uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;  // ABI 1

@@ -71,7 +71,8 @@ Result<UniqueFd> detach(int fd, const std::string& what, const MountOptions& opt
     attr.userns_fd = static_cast<std::uint64_t>(options.idmap);
   }
   if (::syscall(SYS_mount_setattr, tree.get(), "", AT_EMPTY_PATH, &attr, sizeof attr) != 0)
-    return fail_errno(Exit::unavailable, errno, "cannot make a private {}mount of {}", options.idmap >= 0 ? "idmapped " : "", what);
+    return fail_errno(Exit::unavailable, errno, "cannot make a private {}mount of {}", options.idmap >= 0 ? "idmapped " : "",
+                      what);
   return tree;
 }
 

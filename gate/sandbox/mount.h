@@ -36,14 +36,14 @@ Result<UniqueFd> root_owned_namespace(uid_t worker);
 struct MountOptions {
   bool writable = false;
   bool executable = false;
-  bool devices = false;       ///< /dev/null alone
+  bool devices = false;  ///< /dev/null alone
   bool follow_symlinks = false;
-  int idmap = -1;             ///< user namespace to map owners through; -1: as they are
+  int idmap = -1;  ///< user namespace to map owners through; -1: as they are
 };
 
-/// A detached copy of what `fd` is open on: not recursive (nothing mounted beneath comes along), with no set-uid, no devices, no
-/// execution, no symbolic links followed unless asked for (mount_setattr(2)).
-/// Error Exit::unavailable with "idmapped" in the sentence where the file system cannot map owners.
+/// A detached copy of what `fd` is open on: not recursive (nothing mounted beneath comes along), with no set-uid, no devices,
+/// no execution, no symbolic links followed unless asked for (mount_setattr(2)). Error Exit::unavailable with "idmapped" in the
+/// sentence where the file system cannot map owners.
 Result<UniqueFd> detach(int fd, const std::string& what, const MountOptions& options);
 
 /// Whether the file system that `fd` lies on takes idmapped mounts.

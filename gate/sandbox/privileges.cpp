@@ -21,9 +21,12 @@ constexpr cap_value_t write_any_capabilities[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, C
 
 std::span<const cap_value_t> capabilities(TreeAccess access) {
   switch (access) {
-    case TreeAccess::none: return {};
-    case TreeAccess::read_any: return read_any_capabilities;
-    case TreeAccess::write_any: return write_any_capabilities;
+    case TreeAccess::none:
+      return {};
+    case TreeAccess::read_any:
+      return read_any_capabilities;
+    case TreeAccess::write_any:
+      return write_any_capabilities;
   }
   return {};
 }

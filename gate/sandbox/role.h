@@ -14,22 +14,22 @@ inline constexpr std::size_t role_count = 8;
 /// Which capabilities a role has *in its own user namespace*, over the idmapped trees alone.
 enum class TreeAccess : std::uint8_t {
   none,
-  read_any,    ///< CAP_DAC_READ_SEARCH
-  write_any,   ///< what extracting needs: CAP_CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETFCAP
+  read_any,   ///< CAP_DAC_READ_SEARCH
+  write_any,  ///< what extracting needs: CAP_CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETFCAP
 };
 
 /// One row of the role table: everything that a role may do. What is not here it cannot do.
 struct Role {
   RoleName name;
   std::string_view word;
-  bool confined;                 ///< false only for the controller: containers it starts would inherit the confinement
-  bool own_root;                 ///< pivoted mount namespace with nothing but its binds
+  bool confined;  ///< false only for the controller: containers it starts would inherit the confinement
+  bool own_root;  ///< pivoted mount namespace with nothing but its binds
   TreeAccess tree;
-  bool network;                  ///< IPv4 and IPv6 sockets; never AF_UNIX
-  bool runs_program;             ///< executes one program of other people (rclone); everyone else executes nothing
-  std::uint64_t max_memory;      ///< RLIMIT_AS in bytes, 0: none (Go reserves address space)
-  std::uint32_t max_files;       ///< RLIMIT_NOFILE
-  std::span<const std::string_view> syscalls;   ///< allowed beyond the base set
+  bool network;              ///< IPv4 and IPv6 sockets; never AF_UNIX
+  bool runs_program;         ///< executes one program of other people (rclone); everyone else executes nothing
+  std::uint64_t max_memory;  ///< RLIMIT_AS in bytes, 0: none (Go reserves address space)
+  std::uint32_t max_files;   ///< RLIMIT_NOFILE
+  std::span<const std::string_view> syscalls;  ///< allowed beyond the base set
 };
 
 /// The role table, in the enum's order.

@@ -18,20 +18,95 @@ namespace {
 
 /// What every role may do: compute, use the descriptors it holds, look at the clock, end.
 constexpr std::string_view base_calls[] = {
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "close", "close_range", "lseek", "_llseek", "fstat",
-    "newfstatat", "fstatat64", "munmap", "mremap", "madvise", "brk", "futex", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "sigaltstack", "exit", "exit_group", "getrandom", "clock_gettime", "clock_nanosleep", "nanosleep",
-    "gettimeofday", "time", "sched_yield", "sched_getaffinity", "restart_syscall", "poll", "ppoll", "getpid", "gettid",
-    "tgkill", "set_robust_list", "rseq", "membarrier", "set_tid_address",
+    "read",
+    "write",
+    "readv",
+    "writev",
+    "pread64",
+    "pwrite64",
+    "close",
+    "close_range",
+    "lseek",
+    "_llseek",
+    "fstat",
+    "newfstatat",
+    "fstatat64",
+    "munmap",
+    "mremap",
+    "madvise",
+    "brk",
+    "futex",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sigaltstack",
+    "exit",
+    "exit_group",
+    "getrandom",
+    "clock_gettime",
+    "clock_nanosleep",
+    "nanosleep",
+    "gettimeofday",
+    "time",
+    "sched_yield",
+    "sched_getaffinity",
+    "restart_syscall",
+    "poll",
+    "ppoll",
+    "getpid",
+    "gettid",
+    "tgkill",
+    "set_robust_list",
+    "rseq",
+    "membarrier",
+    "set_tid_address",
 };
 
 /// Refused to foreign programs with EPERM; what is neither allowed nor here does not exist for them (ENOSYS: they fall back).
 constexpr std::string_view dangerous_calls[] = {
-    "open_by_handle_at", "name_to_handle_at", "inotify_init", "inotify_init1", "fanotify_init", "memfd_create", "memfd_secret",
-    "io_uring_setup", "keyctl", "add_key", "request_key", "ptrace", "process_vm_readv", "process_vm_writev", "bpf",
-    "userfaultfd", "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "fsopen", "open_tree", "move_mount",
-    "kill", "pidfd_open", "pidfd_send_signal", "pidfd_getfd", "perf_event_open", "execveat", "fork", "vfork",
-    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "capset", "mknod", "mknodat",
+    "open_by_handle_at",
+    "name_to_handle_at",
+    "inotify_init",
+    "inotify_init1",
+    "fanotify_init",
+    "memfd_create",
+    "memfd_secret",
+    "io_uring_setup",
+    "keyctl",
+    "add_key",
+    "request_key",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "bpf",
+    "userfaultfd",
+    "unshare",
+    "setns",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "fsopen",
+    "open_tree",
+    "move_mount",
+    "kill",
+    "pidfd_open",
+    "pidfd_send_signal",
+    "pidfd_getfd",
+    "perf_event_open",
+    "execveat",
+    "fork",
+    "vfork",
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setgroups",
+    "capset",
+    "mknod",
+    "mknodat",
 };
 
 // ioctl(2) requests that libraries make of plain files: terminal or not, bytes waiting, extents, flags; shared blocks.
@@ -72,8 +147,8 @@ class Filter {
   void add(std::uint32_t action, std::string_view name, std::initializer_list<scmp_arg_cmp> conditions) {
     const int number = seccomp_syscall_resolve_name(std::string(name).c_str());
     if (number == __NR_SCMP_ERROR) return;
-    const int code = seccomp_rule_add_array(context_.get(), action, number, static_cast<unsigned>(conditions.size()),
-                                            conditions.begin());
+    const int code =
+        seccomp_rule_add_array(context_.get(), action, number, static_cast<unsigned>(conditions.size()), conditions.begin());
     if (code != -EACCES && code != -EEXIST) note(code);  // the action is the default already; the rule is there already
   }
   /// 0, or errno.
@@ -96,8 +171,10 @@ class Filter {
 /// Executable memory is what injected code needs; only a foreign program's dynamic linker maps any.
 void add_memory_rules(Filter& filter, bool executable) {
   for (const std::string_view name : {"mmap", "mprotect"}) {
-    if (executable) filter.add(SCMP_ACT_ALLOW, name);
-    else filter.add(SCMP_ACT_ALLOW, name, {argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+    if (executable)
+      filter.add(SCMP_ACT_ALLOW, name);
+    else
+      filter.add(SCMP_ACT_ALLOW, name, {argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   }
 }
 
@@ -109,7 +186,7 @@ void add_ioctl_rules(Filter& filter) {
 
 Result<> filter_syscalls(const Role& role) {
   if (!role.runs_program) {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_sigaction = report_violation;
     action.sa_flags = SA_SIGINFO;
     ::sigaction(SIGSYS, &action, nullptr);

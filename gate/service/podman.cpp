@@ -133,10 +133,11 @@ Result<> start_one(const policy::Argv& podman, const Container& container, const
   const std::string& name = container.name;
   if (container.runs()) return {};
   if (container.status == "stopping") {
-    auto ended =
-        run_checked(run, podman::with(podman, {"wait", "--"}, {name}), std::min(patience, budget.left() / 2), "waiting for the end of " + name);
+    auto ended = run_checked(run, podman::with(podman, {"wait", "--"}, {name}), std::min(patience, budget.left() / 2),
+                             "waiting for the end of " + name);
     if (!ended && ended.error().exit == Exit::timed_out)
-      ended = run_checked(run, podman::with(podman, {"stop", "--time", never, "--"}, {name}), budget.left(), "stopping " + name);
+      ended =
+          run_checked(run, podman::with(podman, {"stop", "--time", never, "--"}, {name}), budget.left(), "stopping " + name);
     if (!ended)
       return fail(Exit::unavailable,
                   "container {} was told to stop, still has not, and cannot be started before it does: end it by hand (podman "

@@ -13,9 +13,10 @@
 namespace backupctl::snapshot {
 
 bool is_subvolume(int dir) {
-  struct stat st{};
-  struct statfs fs{};
-  return ::fstat(dir, &st) == 0 && ::fstatfs(dir, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC && st.st_ino == BTRFS_FIRST_FREE_OBJECTID;
+  struct stat st {};
+  struct statfs fs {};
+  return ::fstat(dir, &st) == 0 && ::fstatfs(dir, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC &&
+         st.st_ino == BTRFS_FIRST_FREE_OBJECTID;
 }
 
 Result<> make_btrfs(int subvolume, int parent, const char* name) {

@@ -23,7 +23,7 @@ constexpr std::size_t most_bytes = 8192;
 std::optional<Info> read_info(int dir) {
   // The one folder of ours that the stager may write to: a FIFO by this name must not hold up the gate (S5).
   UniqueFd fd = open_beneath(dir, info_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  struct stat st{};
+  struct stat st {};
   const bool file = fd && ::fstat(fd.get(), &st) == 0 && S_ISREG(st.st_mode);
   const auto text = file ? read_all(fd.get(), most_bytes) : Result<std::string>(std::string());
   if (!text || text->empty()) return {};
@@ -48,7 +48,9 @@ Result<> write_info(int dir, const Info& info) {
   text += fmt::format("faults {}\nfirst_fault {}\nof {}\n", info.faults, info.first_fault, info.of);
   ::unlinkat(dir, new_name, 0);
   UniqueFd fd = open_beneath(dir, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  if (fd && write_all(fd.get(), text) && ::fsync(fd.get()) == 0 && ::renameat(dir, new_name, dir, info_name) == 0 && ::fsync(dir) == 0) return {};
+  if (fd && write_all(fd.get(), text) && ::fsync(fd.get()) == 0 && ::renameat(dir, new_name, dir, info_name) == 0 &&
+      ::fsync(dir) == 0)
+    return {};
   return fail_errno(Exit::io_error, errno, "what the snapshot is cannot be written beside it");
 }
 

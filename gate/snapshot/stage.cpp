@@ -32,11 +32,16 @@ Result<Args> parse(std::span<const std::string> words) {
   bool good = true;
   for (std::size_t i = 0; good && i < words.size(); ++i) {
     const bool value = i + 1 < words.size();
-    if (words[i] == "--hot") args.options.hot = true;
-    else if (words[i] == "--any-boot") args.known_boot = true;
-    else if (words[i] == "--boot" && value) args.boot = words[++i];
-    else if (words[i] == "--exclude" && value) excludes.push_back(words[++i]);
-    else good = false;
+    if (words[i] == "--hot")
+      args.options.hot = true;
+    else if (words[i] == "--any-boot")
+      args.known_boot = true;
+    else if (words[i] == "--boot" && value)
+      args.boot = words[++i];
+    else if (words[i] == "--exclude" && value)
+      excludes.push_back(words[++i]);
+    else
+      good = false;
   }
   if (!good || args.boot.empty()) return fail(Exit::bug, "the stager was started with arguments it does not know");
   auto parsed = archive::Excludes::parse(excludes);
@@ -73,7 +78,8 @@ Result<Record> run(Args args, UniqueFd source, UniqueFd staging, archive::Report
   args.options.certain = ::time(nullptr) - coarsest_clock;
   // A page that was dirty before this and is written to again through a mapping changes no stamp; after it, every first write
   // to a page does (page_mkwrite in the kernel's filesystems/locking). At rest nothing is mapped.
-  if (args.options.hot && ::syncfs(source.get()) != 0) return fail_errno(Exit::io_error, errno, "the tree's file system cannot be synced");
+  if (args.options.hot && ::syncfs(source.get()) != 0)
+    return fail_errno(Exit::io_error, errno, "the tree's file system cannot be synced");
 
   UniqueFd again(::fcntl(dir, F_DUPFD_CLOEXEC, 0));
   ListReader old(open_beneath(dir, list_name, O_RDONLY | O_NOFOLLOW));
@@ -83,11 +89,14 @@ Result<Record> run(Args args, UniqueFd source, UniqueFd staging, archive::Report
   Stager stager(std::move(staging), old, list, std::move(args.options), reporter);
   if (auto walked = archive::walk_tree(std::move(source), stager); !walked) return pass(walked.error());
   if (auto finished = stager.finish(); !finished) return pass(finished.error());
-  // With the clock moved meanwhile nobody can say which stamps are certain: all is copied again, but not while the service waits.
+  // With the clock moved meanwhile nobody can say which stamps are certain: all is copied again, but not while the service
+  // waits.
   constexpr std::int64_t a_second = 1000;
   if (std::abs(clock_offset() - offset) > a_second) {
     for (const char* name : {list_name, part_name}) ::unlinkat(again.get(), name, 0);
-    if (hot) return fail(Exit::unavailable, "the clock was set while the tree was copied, so nobody can say what changed meanwhile; try again");
+    if (hot)
+      return fail(Exit::unavailable,
+                  "the clock was set while the tree was copied, so nobody can say what changed meanwhile; try again");
   } else if (::renameat(again.get(), part_name, again.get(), list_name) != 0) {
     return fail_errno(Exit::io_error, errno, "the list of what is staged cannot be renamed");
   }
@@ -95,7 +104,8 @@ Result<Record> run(Args args, UniqueFd source, UniqueFd staging, archive::Report
   Record record;
   record.kind = Record::Kind::result;
   std::size_t i = 0;
-  for (const std::uint64_t value : {totals.bytes, totals.copied, totals.unchanged, reporter.incomplete(), totals.open_bytes, std::uint64_t{totals.shared}})
+  for (const std::uint64_t value :
+       {totals.bytes, totals.copied, totals.unchanged, reporter.incomplete(), totals.open_bytes, std::uint64_t{totals.shared}})
     record.number[i++] = static_cast<std::int64_t>(value);
   return record;
 }
@@ -128,7 +138,8 @@ int stage(std::span<const std::string> args) {
   UniqueFd source(::open(sandbox::source_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   UniqueFd staging(::open(sandbox::target_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!source || !staging) {
-    archive::Reporter(sandbox::report_fd).failed(fail_errno(Exit::io_error, errno, "the tree or its staging directory cannot be opened").value());
+    archive::Reporter(sandbox::report_fd)
+        .failed(fail_errno(Exit::io_error, errno, "the tree or its staging directory cannot be opened").value());
     return to_status(Exit::io_error);
   }
   return stage(args, std::move(source), std::move(staging), sandbox::report_fd);

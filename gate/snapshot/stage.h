@@ -13,8 +13,9 @@ namespace backupctl::snapshot {
 ///     --hot                      the service runs
 ///     --exclude GLOB             exclude.h; more than one
 ///
-/// Reports not_read and progress records; the result's numbers: [0] bytes of content that were copied or shared, [1] paths copied,
-/// [2] paths found unchanged, [3] faults (D2), [4] bytes that the next pass copies again, [5] 1: the file system shares blocks.
+/// Reports not_read and progress records; the result's numbers: [0] bytes of content that were copied or shared, [1] paths
+/// copied, [2] paths found unchanged, [3] faults (D2), [4] bytes that the next pass copies again, [5] 1: the file system shares
+/// blocks.
 /// @param source, staging  open directories. @return an exit status
 int stage(std::span<const std::string> args, UniqueFd source, UniqueFd staging, int report);
 

@@ -15,20 +15,26 @@ namespace backupctl::snapshot {
 namespace {
 
 constexpr std::string_view format_line = "backupctl staged list 1\n";
-constexpr std::size_t boot_id_size = 36;   // random(4), /proc/sys/kernel/random/boot_id
+constexpr std::size_t boot_id_size = 36;  // random(4), /proc/sys/kernel/random/boot_id
 constexpr std::size_t block = 256 * 1024;
 
-UniqueFd open_list(int dir, const char* name, int flags) { return open_beneath(dir, name, flags | O_NOFOLLOW, (flags & O_CREAT) != 0 ? 0600 : 0); }
+UniqueFd open_list(int dir, const char* name, int flags) {
+  return open_beneath(dir, name, flags | O_NOFOLLOW, (flags & O_CREAT) != 0 ? 0600 : 0);
+}
 
 }  // namespace
 
 Stamp Stamp::of(const struct stat& st) {
-  return {st.st_ino, st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_ctim.tv_sec, st.st_ctim.tv_nsec, st.st_mode & S_IFMT, 0};
+  return {st.st_ino,         st.st_size,         st.st_mtim.tv_sec,   st.st_mtim.tv_nsec,
+          st.st_ctim.tv_sec, st.st_ctim.tv_nsec, st.st_mode & S_IFMT, 0};
 }
 
 bool walks_before(std::string_view a, std::string_view b) {
-  const auto rank = [](char c) { return c == '/' ? 0U : static_cast<unsigned>(static_cast<unsigned char>(c)); };  // no name holds a NUL
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return rank(x) < rank(y); });
+  const auto rank = [](char c) {
+    return c == '/' ? 0U : static_cast<unsigned>(static_cast<unsigned char>(c));
+  };  // no name holds a NUL
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                      [&](char x, char y) { return rank(x) < rank(y); });
 }
 
 bool is_within(std::string_view path, std::string_view directory) {
@@ -100,10 +106,10 @@ Result<bool> settle_lists(int dir, const std::string& boot) {
   ListReader part(open_list(dir, part_name, O_RDONLY));
   const auto part_boot = part.boot();
   if (!part_boot || (!boot.empty() && *part_boot != boot)) {
-    ::unlinkat(dir, part_name, 0);   // cut off in its first line, or of another boot
+    ::unlinkat(dir, part_name, 0);  // cut off in its first line, or of another boot
     return has_old;
   }
-  if (old_is_lost) return false;   // what it named, and the source has no more, would stay in the copy for good
+  if (old_is_lost) return false;  // what it named, and the source has no more, would stay in the copy for good
 
   static constexpr const char* merged_name = "list.merged";
   ::unlinkat(dir, merged_name, 0);
@@ -119,7 +125,8 @@ Result<bool> settle_lists(int dir, const std::string& boot) {
     if (!last || (walks_before(last->path, entry->path) && (S_ISDIR(last->stamp.type) || !is_within(entry->path, last->path))))
       if (auto added = merged.add(entry->path, entry->stamp); !added) return pass(added.error());
   if (auto done = merged.flush(); !done) return pass(done.error());
-  if (::renameat(dir, merged_name, dir, list_name) != 0) return fail_errno(Exit::io_error, errno, "the list of what is staged cannot be renamed");
+  if (::renameat(dir, merged_name, dir, list_name) != 0)
+    return fail_errno(Exit::io_error, errno, "the list of what is staged cannot be renamed");
   ::unlinkat(dir, part_name, 0);
   return true;
 }

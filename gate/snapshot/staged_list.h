@@ -19,8 +19,8 @@ struct Stamp {
   std::uint64_t inode = 0;
   std::int64_t size = 0;
   std::int64_t modified = 0, modified_ns = 0;
-  std::int64_t changed = 0, changed_ns = 0;   ///< ctime, which no program can set
-  std::uint32_t type = 0;                     ///< S_IFMT of st_mode
+  std::int64_t changed = 0, changed_ns = 0;  ///< ctime, which no program can set
+  std::uint32_t type = 0;                    ///< S_IFMT of st_mode
   /// 1: the copy may differ from the source all the same, or was never finished: it is made again in the next pass.
   std::uint32_t open = 0;
 
@@ -31,7 +31,7 @@ static_assert(sizeof(Stamp) == 56);
 
 /// One path of the copy.
 struct Staged {
-  std::string path;   ///< relative to the tree; empty: the tree itself
+  std::string path;  ///< relative to the tree; empty: the tree itself
   Stamp stamp;
 };
 
@@ -83,6 +83,6 @@ Result<bool> settle_lists(int dir, const std::string& boot);
 
 inline constexpr const char* list_name = "list";
 inline constexpr const char* part_name = "list.part";
-inline constexpr const char* tree_name = "tree";   ///< the copy itself
+inline constexpr const char* tree_name = "tree";  ///< the copy itself
 
 }  // namespace backupctl::snapshot

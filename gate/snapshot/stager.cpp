@@ -20,7 +20,7 @@ using archive::Member;
 using archive::NotRead;
 
 constexpr std::size_t block = std::size_t{1} << 20;
-constexpr std::uint64_t room_every = std::uint64_t{64} << 20;   ///< bytes copied between two looks at the free space
+constexpr std::uint64_t room_every = std::uint64_t{64} << 20;  ///< bytes copied between two looks at the free space
 constexpr std::uint64_t least_taken = 4096;                    ///< bytes of the smallest file
 
 std::string staged_path(std::string_view path) {
@@ -32,8 +32,14 @@ UniqueFd duplicate(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 }  // namespace
 
 Stager::Stager(UniqueFd staging, ListReader& known, ListWriter& list, Options options, archive::Reporter& reporter)
-    : staging_(duplicate(staging.get())), placer_(std::move(staging), reporter), known_(known), list_(list), options_(std::move(options)),
-      reporter_(reporter), next_(known.next()), buffer_(block) {}
+    : staging_(duplicate(staging.get())),
+      placer_(std::move(staging), reporter),
+      known_(known),
+      list_(list),
+      options_(std::move(options)),
+      reporter_(reporter),
+      next_(known.next()),
+      buffer_(block) {}
 
 bool Stager::wanted(std::string_view path, std::uint8_t type) { return type == DT_DIR || !options_.excludes.file(path); }
 
@@ -71,7 +77,8 @@ Result<> Stager::found(const Found& entry) {
   // A directory's copy gets new times whenever something in it changed, so each is placed again.
   const std::string path = staged_path(entry.path);
   // A later name of a file that was copied anew is linked to that one, not to the one before.
-  const bool stays = *known && (*known)->stamp.open == 0 && (*known)->stamp == stamp && !(earlier != links_.end() && earlier->second.copied);
+  const bool stays =
+      *known && (*known)->stamp.open == 0 && (*known)->stamp == stamp && !(earlier != links_.end() && earlier->second.copied);
   const bool copied = S_ISDIR(mode) || !stays || !placer_.holds(path, entry.st);
   if (!copied) {
     ++totals_.unchanged;
@@ -83,12 +90,17 @@ Result<> Stager::found(const Found& entry) {
       if (auto removed = forget(**known); !removed) return removed;
     const std::uint64_t faults = reporter_.incomplete();
     if (auto placed = place(entry, stamp); !placed) return placed;
-    if (reporter_.incomplete() != faults) stamp.open = 1;   // told again by every pass, or the last one would know nothing of it (D2)
+    if (reporter_.incomplete() != faults)
+      stamp.open = 1;  // told again by every pass, or the last one would know nothing of it (D2)
     if (!S_ISDIR(mode)) ++totals_.copied;
-    if (S_ISREG(mode) && stamp.open != 0 && earlier == links_.end()) totals_.open_bytes += static_cast<std::uint64_t>(stamp.size);
+    if (S_ISREG(mode) && stamp.open != 0 && earlier == links_.end())
+      totals_.open_bytes += static_cast<std::uint64_t>(stamp.size);
   }
-  if (linked && earlier == links_.end()) links_.emplace(std::pair(entry.st.st_dev, entry.st.st_ino), Link{std::string(entry.path), stamp, entry.st.st_nlink - 1, copied});
-  else if (earlier != links_.end() && --earlier->second.left == 0) links_.erase(earlier);
+  if (linked && earlier == links_.end())
+    links_.emplace(std::pair(entry.st.st_dev, entry.st.st_ino),
+                   Link{std::string(entry.path), stamp, entry.st.st_nlink - 1, copied});
+  else if (earlier != links_.end() && --earlier->second.left == 0)
+    links_.erase(earlier);
   return list_.add(entry.path, stamp);
 }
 
@@ -126,9 +138,11 @@ Result<> Stager::content(const Found& entry, const Member& member, Stamp& stamp)
     may_share_ = whole = *shared;
     totals_.shared = totals_.shared || whole;
   }
-  if (whole) totals_.bytes += static_cast<std::uint64_t>(stamp.size);
-  else if (auto copied = copy(entry.fd, member, stamp); !copied) return copied;
-  struct stat now{};
+  if (whole)
+    totals_.bytes += static_cast<std::uint64_t>(stamp.size);
+  else if (auto copied = copy(entry.fd, member, stamp); !copied)
+    return copied;
+  struct stat now {};
   Stamp after = ::fstat(entry.fd, &now) == 0 ? Stamp::of(now) : Stamp{};
   after.open = stamp.open;
   if (after == stamp) return {};
@@ -143,11 +157,16 @@ Result<> Stager::copy(int from, const Member& member, Stamp& stamp) {
   if (!archive::find_holes(from, member.st.st_size, member.st.st_blocks, extents)) extents = {{0, member.st.st_size}};
   for (archive::Extent extent : extents)
     while (extent.length > 0) {
-      const auto wished = static_cast<std::size_t>(std::min<std::int64_t>(extent.length, static_cast<std::int64_t>(buffer_.size())));
+      const auto wished =
+          static_cast<std::size_t>(std::min<std::int64_t>(extent.length, static_cast<std::int64_t>(buffer_.size())));
       const ssize_t n = ::pread(from, buffer_.data(), wished, extent.offset);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) lost(NotRead::unreadable, std::string_view(member.path).substr(std::string_view(tree_name).size() + 1), "cannot be read to its end: " + errno_text(errno));
-      if (n == 0) lost(NotRead::changed, std::string_view(member.path).substr(std::string_view(tree_name).size() + 1), "ended before its end");
+      if (n < 0)
+        lost(NotRead::unreadable, std::string_view(member.path).substr(std::string_view(tree_name).size() + 1),
+             "cannot be read to its end: " + errno_text(errno));
+      if (n == 0)
+        lost(NotRead::changed, std::string_view(member.path).substr(std::string_view(tree_name).size() + 1),
+             "ended before its end");
       if (n <= 0) {
         stamp.open = 1;
         return {};
@@ -171,8 +190,11 @@ Result<> Stager::leave_room(std::int64_t size) {
   const auto room = room_on(staging_.get());
   if (!room) return pass(room.error());
   if (room->bytes < wanted || room->files == 0)
-    return fail(Exit::io_error, "a second copy of the tree does not fit beside it, with {} MB and a twentieth of the inodes left for the service itself; make room, or "
-                "point staging at another file system", room->reserve >> 20);
+    return fail(Exit::io_error,
+                "a second copy of the tree does not fit beside it, with {} MB and a twentieth of the inodes left for the "
+                "service itself; make room, or "
+                "point staging at another file system",
+                room->reserve >> 20);
   room_left_ = std::min({room->bytes - wanted, room_every, std::min(room->files - 1, room_every) * least_taken});
   return {};
 }
@@ -182,7 +204,7 @@ void Stager::leave(std::string_view path, const struct stat& before, const struc
 }
 
 void Stager::lost(NotRead why, std::string_view path, std::string_view what) {
-  if (!options_.hot) reporter_.not_read(why, path, what);   // the next pass finds it again, or finds it gone
+  if (!options_.hot) reporter_.not_read(why, path, what);  // the next pass finds it again, or finds it gone
 }
 
 Result<> Stager::finish() {

@@ -39,8 +39,8 @@ Result<ArchiveTotals> write_archive(UniqueFd source, int archive, int list_fd, c
   const auto written = (*pipe)->finish();
   if (!written) return pass(written.error());
   if (auto done = list.finish(); !done) return pass(done.error());
-  return ArchiveTotals{written->bytes, archiver.members(), archiver.content_bytes(),
-                       list.bytes(),   list.file_bytes(),  list.lines(),    written->digest, list.digest()};
+  return ArchiveTotals{written->bytes,    archiver.members(), archiver.content_bytes(), list.bytes(),
+                       list.file_bytes(), list.lines(),       written->digest,          list.digest()};
 }
 
 }  // namespace

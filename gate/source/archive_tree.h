@@ -37,10 +37,11 @@ struct ArchiveTotals {
 inline constexpr const char* archive_name = "archive";
 inline constexpr const char* file_list_name = "files.jsonl";
 
-/// Archives the tree `source`, or without a codec only reads it, byte by byte, to the same list, into the new files `archive` and `files.jsonl` in `spool`, both removed on an
-/// error (D8). Nothing waits for the disk: a spool does not outlive its run, and what was sent is verified against the digest. Symbolic links, FIFOs, empty directories, hard links, holes, attributes and lists are kept
-/// (D7); sockets and devices are reported and left out. A file that changes while it is read is stored as read, padded or cut
-/// to the size its header gives, and reported (D2).
+/// Archives the tree `source`, or without a codec only reads it, byte by byte, to the same list, into the new files `archive`
+/// and `files.jsonl` in `spool`, both removed on an error (D8). Nothing waits for the disk: a spool does not outlive its run,
+/// and what was sent is verified against the digest. Symbolic links, FIFOs, empty directories, hard links, holes, attributes
+/// and lists are kept (D7); sockets and devices are reported and left out. A file that changes while it is read is stored as
+/// read, padded or cut to the size its header gives, and reported (D2).
 /// @param source, spool  open directories. Error: Exit::io_error (spool full, tree unreadable), unavailable (no memory).
 Result<ArchiveTotals> archive_tree(UniqueFd source, int spool, const ArchiveOptions& options, Reporter& reporter);
 

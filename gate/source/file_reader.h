@@ -37,7 +37,8 @@ class FileReader {
   BlockPipe* pipe_;
   TarWriter* tar_;
   Reporter& reporter_;
-  std::unique_ptr<char[]> bounce_;  ///< for sparse files, whose map libarchive puts into the block first, and without an archive
+  std::unique_ptr<char[]>
+      bounce_;  ///< for sparse files, whose map libarchive puts into the block first, and without an archive
   std::optional<Sha256> hash_;
   std::uint64_t bytes_ = 0;
 };

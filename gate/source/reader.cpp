@@ -72,7 +72,8 @@ Result<ArchiveOptions> parse_reader_args(std::span<const std::string> args) {
     else
       good = false;
   }
-  if (!good || list_only != (options.codec == nullptr) || (list_only && level != 0)) return fail(Exit::bug, "the reader was started with arguments it does not know");
+  if (!good || list_only != (options.codec == nullptr) || (list_only && level != 0))
+    return fail(Exit::bug, "the reader was started with arguments it does not know");
   if (level != 0 && (level < options.codec->min_level || level > options.codec->max_level))
     return fail(Exit::bad_config, "{} has levels {} to {}", options.codec->word, options.codec->min_level,
                 options.codec->max_level);

@@ -23,7 +23,8 @@ void prepare_names();
 ///   entry     text "files.jsonl", number[0] its bytes, digest its SHA-256
 ///   result    number: [0] archive bytes, [1] members, [2] content bytes, [3] files unreadable, changed or vanished,
 ///             and directories of another file system (D2), [4] special files reported, [5] files.jsonl bytes, [6] files of a
-///             hot tree that changed or vanished, [7] bytes of all regular files, holes and every hard link counted; digest: SHA-256 of the archive
+///             hot tree that changed or vanished, [7] bytes of all regular files, holes and every hard link counted; digest:
+///             SHA-256 of the archive
 ///   failed    number[0] the Exit code; nothing is left in the spool
 int run_reader(std::span<const std::string> args);
 

@@ -54,7 +54,8 @@ UniqueFd open_entry(int dir, const char* name, std::uint8_t type, struct stat& s
   return {};
 }
 
-/// What a btrfs snapshot shows in place of a subvolume that it does not hold (BTRFS_EMPTY_SUBVOL_DIR_OBJECTID, linux/btrfs_tree.h).
+/// What a btrfs snapshot shows in place of a subvolume that it does not hold (BTRFS_EMPTY_SUBVOL_DIR_OBJECTID,
+/// linux/btrfs_tree.h).
 bool is_empty_stub(int fd, const struct stat& st) {
   struct statfs fs {};
   return st.st_ino == 2 && ::fstatfs(fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;

@@ -13,12 +13,12 @@ namespace {
 
 std::string file_of(const std::string& service) { return "locks/acting-" + service; }
 
-/// "PID STARTTIME": the second in clock ticks since boot (proc(5), /proc/pid/stat, field 22), so that a number that was given to
-/// another process meanwhile is none of ours. Empty when there is no such process.
+/// "PID STARTTIME": the second in clock ticks since boot (proc(5), /proc/pid/stat, field 22), so that a number that was given
+/// to another process meanwhile is none of ours. Empty when there is no such process.
 std::string identity(pid_t pid) {
   const UniqueFd file(::open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
   const auto text = file ? read_all(file.get(), 4096) : Result<std::string>("");
-  std::size_t at = text ? text->rfind(')') : std::string::npos;   // the name before it may hold anything
+  std::size_t at = text ? text->rfind(')') : std::string::npos;  // the name before it may hold anything
   for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text->find(' ', at + 1);
   return at == std::string::npos ? "" : fmt::format("{} {}", pid, text->substr(at + 1, text->find(' ', at + 1) - at - 1));
 }
@@ -41,7 +41,8 @@ Acting::Acting(const StateDir& state, std::string service, pid_t pid) : state_(s
 
 Acting::~Acting() { ::unlinkat(state_.fd(), file_of(service_).c_str(), 0); }
 
-Result<> end_left_acting(const StateDir& state, const std::string& service, std::chrono::seconds grace, monitor::Session& session) {
+Result<> end_left_acting(const StateDir& state, const std::string& service, std::chrono::seconds grace,
+                         monitor::Session& session) {
   const auto kill_at = monitor::Clock::now() + grace;
   int number = SIGTERM;
   for (;;) {
@@ -50,7 +51,8 @@ Result<> end_left_acting(const StateDir& state, const std::string& service, std:
     const bool late = monitor::Clock::now() >= kill_at;
     if (number == SIGTERM || late) ::kill(-pid, late ? SIGKILL : number);
     number = 0;
-    if (auto waited = session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(100)); !waited) return pass(waited.error());
+    if (auto waited = session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(100)); !waited)
+      return pass(waited.error());
   }
   ::unlinkat(state.fd(), file_of(service).c_str(), 0);
   return {};

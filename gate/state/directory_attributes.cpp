@@ -34,7 +34,8 @@ Result<> copy_directory_attributes(int from, int to) {
     return fail_errno(Exit::io_error, code, "owner, mode and attributes of the tree's own directory cannot be set");
   };
   struct stat st {};
-  if (::fstat(from, &st) != 0 || ::fchown(to, st.st_uid, st.st_gid) != 0 || ::fchmod(to, st.st_mode & 07777U) != 0) return failed(errno);
+  if (::fstat(from, &st) != 0 || ::fchown(to, st.st_uid, st.st_gid) != 0 || ::fchmod(to, st.st_mode & 07777U) != 0)
+    return failed(errno);
   const auto wanted = attributes(from);
   for (const std::string& name : attributes(to))
     if (!wanted.contains(name) && ::fremovexattr(to, name.c_str()) != 0 && errno != ENODATA) return failed(errno);

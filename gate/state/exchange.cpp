@@ -37,7 +37,8 @@ class Ends {
     if (!ends.base_) return fail_errno(Exit::io_error, errno, "cannot open {}", exchange.base);
     ends.stage_ = open_no_symlinks(exchange.stage, O_RDONLY | O_DIRECTORY);
     if (!ends.stage_) return fail_errno(Exit::io_error, errno, "cannot open {} (is its file system mounted?)", exchange.stage);
-    if (!is_private(ends.stage_.get())) return fail(Exit::bad_config, "{} is not root's alone any more, so nothing of it is put in place", exchange.stage);
+    if (!is_private(ends.stage_.get()))
+      return fail(Exit::bad_config, "{} is not root's alone any more, so nothing of it is put in place", exchange.stage);
     return ends;
   }
   [[nodiscard]] Result<Spot> place(const Exchange::Slot& slot) const { return spot(base_.get(), slot.place); }
@@ -50,7 +51,9 @@ class Ends {
     const std::size_t slash = path.rfind('/');
     Spot spot{open_beneath(root, slash == std::string::npos ? "." : path.substr(0, slash), O_RDONLY | O_DIRECTORY),
               slash == std::string::npos ? path : path.substr(slash + 1)};
-    if (!spot.dir) return fail_errno(Exit::io_error, errno, "cannot open the directory in which {} lies (make it again, if it was removed)", path);
+    if (!spot.dir)
+      return fail_errno(Exit::io_error, errno, "cannot open the directory in which {} lies (make it again, if it was removed)",
+                        path);
     struct stat st {};
     if (::fstatat(spot.dir.get(), spot.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
       spot.inode = st.st_ino;
@@ -69,7 +72,8 @@ Result<> flip(const Spot& place, const Spot& staged) {
   const unsigned flags = place.inode != 0 && staged.inode != 0 ? RENAME_EXCHANGE : RENAME_NOREPLACE;
   if (::renameat2(from.dir.get(), from.name.c_str(), to.dir.get(), to.name.c_str(), flags) == 0) return {};
   const bool cannot = errno == EXDEV || errno == EINVAL || errno == EBUSY;
-  return fail_errno(cannot ? Exit::bad_config : Exit::io_error, errno, "{} cannot change places with what is restored", place.name);
+  return fail_errno(cannot ? Exit::bad_config : Exit::io_error, errno, "{} cannot change places with what is restored",
+                    place.name);
 }
 
 /// Brings each slot to one side: the restored one in place, or the old one, if that lies in the stage still.
@@ -92,7 +96,8 @@ Result<> bring(const Ends& ends, const Exchange& exchange, bool restored) {
 }
 
 Result<> add_names(int dir, std::set<std::string>& names) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)), ::closedir);
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+                                                    ::closedir);
   for (;;) {
     errno = 0;
     const dirent* entry = listing ? ::readdir(listing.get()) : nullptr;
@@ -131,8 +136,10 @@ Result<> keep_roots(const Ends& ends) {
 /// Back to the old files, whatever is where. On an error the record stays, and with it the way back.
 Result<> undo(const StateDir& state, const Ends& ends, const Exchange& exchange) {
   if (auto done = bring(ends, exchange, false); !done)
-    return fail(Exit::io_error, "{}: {} may hold old and restored files, so {} must not be started by hand; run backupctl --restore-rollback {}",
-                done.error().sentence, exchange.base, exchange.service, exchange.service);
+    return fail(
+        Exit::io_error,
+        "{}: {} may hold old and restored files, so {} must not be started by hand; run backupctl --restore-rollback {}",
+        done.error().sentence, exchange.base, exchange.service, exchange.service);
   return remove_exchange(state, exchange.service);
 }
 
@@ -158,18 +165,21 @@ Result<> exchange(const StateDir& state, Exchange& exchange) {
   exchange.phase = Exchange::Phase::unproven;
   if (done) done = write_exchange(state, exchange);
   if (done) return done;
-  if (auto undone = undo(state, *ends, exchange); !undone) return fail(Exit::io_error, "{}; {}", done.error().sentence, undone.error().sentence);
+  if (auto undone = undo(state, *ends, exchange); !undone)
+    return fail(Exit::io_error, "{}; {}", done.error().sentence, undone.error().sentence);
   return done;
 }
 
 Result<> put_back(const StateDir& state, Exchange exchange) {
   const auto ends = Ends::open(exchange);
   if (!ends) return pass(ends.error());
-  for (const Exchange::Slot& slot : exchange.slots) {   // without them the way back would only take away what is there
+  for (const Exchange::Slot& slot : exchange.slots) {  // without them the way back would only take away what is there
     if (slot.old == 0) continue;
     const auto staged = ends->staged(slot);
     if (!staged) return pass(staged.error());
-    if (staged->inode == 0) return fail(Exit::io_error, "the old {} is gone from {}, so there is nothing to put back; nothing was changed", slot.staged, exchange.stage);
+    if (staged->inode == 0)
+      return fail(Exit::io_error, "the old {} is gone from {}, so there is nothing to put back; nothing was changed",
+                  slot.staged, exchange.stage);
   }
   if (exchange.entries)
     if (auto listed = list_entries(*ends, exchange); !listed) return listed;
@@ -191,7 +201,8 @@ Result<bool> settle_exchange(const StateDir& state, const std::string& service) 
   if (!exchange->has_value() || !(*exchange)->broken_off()) return false;
   const auto ends = Ends::open(**exchange);
   if (!ends)
-    return fail(Exit::io_error, "a restore of {} was broken off and cannot be undone: {}; the service is not started on what may be a mixture",
+    return fail(Exit::io_error,
+                "a restore of {} was broken off and cannot be undone: {}; the service is not started on what may be a mixture",
                 service, ends.error().sentence);
   if (auto undone = undo(state, *ends, **exchange); !undone) return pass(undone.error());
   return true;

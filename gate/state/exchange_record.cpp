@@ -71,7 +71,8 @@ std::string serialize(const Exchange& exchange) {
 
 std::optional<Exchange> parse_exchange(std::string_view bytes) {
   constexpr std::size_t digest_size = 64;
-  if (bytes.size() < digest_size || to_hex(sha256(bytes.substr(digest_size))) != bytes.substr(0, digest_size)) return std::nullopt;
+  if (bytes.size() < digest_size || to_hex(sha256(bytes.substr(digest_size))) != bytes.substr(0, digest_size))
+    return std::nullopt;
   Fields fields(bytes.substr(digest_size));
   if (fields.next() != version_word) return std::nullopt;
   Exchange exchange;
@@ -103,7 +104,8 @@ Result<std::optional<Exchange>> read_exchange(const StateDir& state, const std::
   auto exchange = text ? parse_exchange(*text) : std::nullopt;
   if (exchange && exchange->service == service) return exchange;
   return fail(Exit::io_error,
-              "the record of {}'s restore, {}, cannot be read or is damaged, so the service is neither started nor read: see that its tree is whole "
+              "the record of {}'s restore, {}, cannot be read or is damaged, so the service is neither started nor read: see "
+              "that its tree is whole "
               "(what was replaced lies in its staging directory), then delete that file",
               service, state.at(file_of(service)));
 }
@@ -111,7 +113,8 @@ Result<std::optional<Exchange>> read_exchange(const StateDir& state, const std::
 Result<> write_exchange(const StateDir& state, const Exchange& exchange) {
   const std::string text = serialize(exchange);
   if (text.size() > max_size)
-    return fail(Exit::io_error, "{} has too many names for one record; restore it with --to and move it by hand", exchange.base);
+    return fail(Exit::io_error, "{} has too many names for one record; restore it with --to and move it by hand",
+                exchange.base);
   return write_file_durably(state.at(file_of(exchange.service)), text, 0600);
 }
 
@@ -123,7 +126,8 @@ Result<> remove_exchange(const StateDir& state, const std::string& service) {
 }
 
 std::vector<std::string> list_exchanges(const StateDir& state) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(open_beneath(state.fd(), "restores", O_RDONLY | O_DIRECTORY).release()), ::closedir);
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(
+      ::fdopendir(open_beneath(state.fd(), "restores", O_RDONLY | O_DIRECTORY).release()), ::closedir);
   std::vector<std::string> services;
   while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr)
     if (is_name(entry->d_name)) services.emplace_back(entry->d_name);

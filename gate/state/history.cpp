@@ -17,7 +17,10 @@ std::string date_or_dash(const std::optional<CivilDate>& date) { return date ? f
 Result<History> read_history(const StateDir& state, const std::string& service) {
   UniqueFd fd = open_beneath(state.fd(), "history/" + service, O_RDONLY);
   if (!fd && errno == ENOENT) return History{};
-  const auto damaged = [&] { return fail(Exit::io_error, "{} is damaged, so nothing is deleted; remove it to begin anew", state.at("history/" + service)); };
+  const auto damaged = [&] {
+    return fail(Exit::io_error, "{} is damaged, so nothing is deleted; remove it to begin anew",
+                state.at("history/" + service));
+  };
   const auto text = fd ? read_all(fd.get(), 256) : Result<std::string>(damaged());
   // "2026-06-28 2026-06-28 3\n": newest committed, day of deletions, how many; "-" for no date.
   if (!text || text->empty() || text->back() != '\n') return damaged();
@@ -35,9 +38,10 @@ Result<History> read_history(const StateDir& state, const std::string& service) 
 }
 
 Result<> write_history(const StateDir& state, const std::string& service, const History& history) {
-  return write_file_durably(state.at("history/" + service),
-                            fmt::format("{} {} {}\n", date_or_dash(history.newest_committed), date_or_dash(history.deleted_on), history.deleted),
-                            0600);
+  return write_file_durably(
+      state.at("history/" + service),
+      fmt::format("{} {} {}\n", date_or_dash(history.newest_committed), date_or_dash(history.deleted_on), history.deleted),
+      0600);
 }
 
 // `history/<service>.mirror`: no service has a dot in its name.

@@ -56,8 +56,8 @@ Result<std::optional<Lock>> Lock::try_take(const StateDir& state, const std::str
     return fail_errno(Exit::io_error, errno, "cannot lock {}", name);
   }
   // The name must still lead to what was locked.
-  struct stat held{};
-  struct stat named{};
+  struct stat held {};
+  struct stat named {};
   if (::fstat(fd.get(), &held) != 0 || ::fstatat(state.fd(), ("locks/" + name).c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0 ||
       held.st_ino != named.st_ino || held.st_dev != named.st_dev)
     return fail(Exit::io_error, "the lock {} was replaced while it was taken", name);
@@ -83,7 +83,8 @@ Result<Lock> take_any(const StateDir& state, const std::vector<std::string>& nam
     if (monitor::Clock::now() >= give_up) return fail(Exit::unavailable, "{}", busy);
     if (!said) session.output().step("waiting for another step to end");
     said = true;
-    if (auto waited = session.wait({}, std::min(give_up, monitor::Clock::now() + retry_every)); !waited) return pass(waited.error());
+    if (auto waited = session.wait({}, std::min(give_up, monitor::Clock::now() + retry_every)); !waited)
+      return pass(waited.error());
   }
 }
 

@@ -14,7 +14,7 @@ namespace backupctl::state {
 namespace {
 
 constexpr std::size_t max_memory = 65536;
-constexpr int lock_tries = 250;   // 5 s; each holds it for the time of one fsync
+constexpr int lock_tries = 250;  // 5 s; each holds it for the time of one fsync
 
 std::string file_of(const std::string& name) { return "history/" + name + ".runs"; }
 
@@ -40,7 +40,8 @@ void take_line(std::string_view line, Memory& memory) {
   const std::string verb(words.size() > 1 ? words[1] : "");
   Memory::Run run;
   Memory::Archive archive;
-  if (words.size() == 4 && words[0] == "run" && number(words[2], run.when) && number(words[3], run.exit)) memory.last[verb] = run;
+  if (words.size() == 4 && words[0] == "run" && number(words[2], run.when) && number(words[3], run.exit))
+    memory.last[verb] = run;
   if (words.size() == 3 && words[0] == "good" && number(words[2], run.when)) memory.good[verb] = run.when;
   if (words.size() == 2 && words[0] == "first") memory.first_committed = parse_date(verb);
   if (words.size() >= 4 && words[0] == "archive" && number(words[2], archive.when) && number(words[3], archive.bytes))
@@ -56,7 +57,9 @@ std::string serialize(const Memory& memory) {
   for (const auto& [verb, run] : memory.last) text += fmt::format("run {} {} {}\n", verb, run.when, run.exit);
   for (const auto& [verb, when] : memory.good) text += fmt::format("good {} {}\n", verb, when);
   if (memory.first_committed) text += fmt::format("first {}\n", format_date(*memory.first_committed));
-  for (const Memory::Archive& archive : memory.archives) text += fmt::format("archive {} {} {}{}{}\n", format_date(archive.date), archive.when, archive.bytes, archive.remotes.empty() ? "" : " ", fmt::join(archive.remotes, " "));
+  for (const Memory::Archive& archive : memory.archives)
+    text += fmt::format("archive {} {} {}{}{}\n", format_date(archive.date), archive.when, archive.bytes,
+                        archive.remotes.empty() ? "" : " ", fmt::join(archive.remotes, " "));
   return text;
 }
 
@@ -66,7 +69,8 @@ bool ended_well(int exit) { return exit == to_status(Exit::done) || exit == to_s
 
 void remember_archive(Memory& memory, const Memory::Archive& archive) {
   auto& all = memory.archives;
-  const auto at = std::lower_bound(all.begin(), all.end(), archive, [](const auto& a, const auto& b) { return a.date < b.date; });
+  const auto at =
+      std::lower_bound(all.begin(), all.end(), archive, [](const auto& a, const auto& b) { return a.date < b.date; });
   if (at != all.end() && at->date == archive.date) {
     std::set<std::string> remotes = std::move(at->remotes);
     *at = archive;
@@ -82,7 +86,8 @@ Memory read_memory(const StateDir& state, const std::string& name) {
   UniqueFd fd = open_beneath(state.fd(), file_of(name), O_RDONLY);
   const auto text = fd ? read_all(fd.get(), max_memory) : Result<std::string>("");
   std::string_view rest = text ? std::string_view(*text) : std::string_view();
-  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) take_line(rest.substr(0, end), memory);
+  for (std::size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1))
+    take_line(rest.substr(0, end), memory);
   return memory;
 }
 
@@ -98,7 +103,9 @@ Result<> change_memory(const StateDir& state, const std::string& name, const std
     const timespec moment{0, 20'000'000};
     ::nanosleep(&moment, nullptr);
   }
-  return fail(Exit::io_error, "{} could not be written since another request holds the lock \"memory\", so --check does not know of this run", state.at(file_of(name)));
+  return fail(Exit::io_error,
+              "{} could not be written since another request holds the lock \"memory\", so --check does not know of this run",
+              state.at(file_of(name)));
 }
 
 }  // namespace backupctl::state

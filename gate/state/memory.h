@@ -14,17 +14,18 @@
 
 namespace backupctl::state {
 
-/// What this host remembers of a service's runs, for --check: it must tell of a night that did not happen without asking a remote.
-/// Apart from History, which retention depends on: this is written by those who only look as well, and nothing is deleted by it.
+/// What this host remembers of a service's runs, for --check: it must tell of a night that did not happen without asking a
+/// remote. Apart from History, which retention depends on: this is written by those who only look as well, and nothing is
+/// deleted by it.
 struct Memory {
   struct Run {
-    std::int64_t when = 0;   ///< unix seconds of its end
+    std::int64_t when = 0;  ///< unix seconds of its end
     int exit = 0;
   };
   struct Archive {
     CivilDate date;
-    std::int64_t when = 0;   ///< unix seconds of its commit
-    std::int64_t bytes = -1; ///< -1 unknown
+    std::int64_t when = 0;               ///< unix seconds of its commit
+    std::int64_t bytes = -1;             ///< -1 unknown
     std::set<std::string> remotes = {};  ///< where this host left it with a manifest
   };
   std::map<std::string, Run> last;           ///< by verb, without dashes: "sync", "archive", "verify", "drill"
@@ -39,8 +40,9 @@ inline constexpr std::size_t archives_remembered = 100;
 /// An ending that leaves nothing to do: done, or nothing was due.
 bool ended_well(int exit);
 
-/// `history/NAME.runs`: a line for each thing, `run VERB WHEN EXIT`, `good VERB WHEN`, `first DATE`, `archive DATE WHEN BYTES REMOTE…`. A line that is not
-/// understood is left out, and so is a file that cannot be read: then it looks as if nothing ever ran, which --check tells of.
+/// `history/NAME.runs`: a line for each thing, `run VERB WHEN EXIT`, `good VERB WHEN`, `first DATE`, `archive DATE WHEN BYTES
+/// REMOTE…`. A line that is not understood is left out, and so is a file that cannot be read: then it looks as if nothing ever
+/// ran, which --check tells of.
 /// @param name  a service's, or an extra target's with ".target" behind it
 Memory read_memory(const StateDir& state, const std::string& name);
 

@@ -35,12 +35,13 @@ void sweep(const StateDir& state) {
 
 Result<Spool> Spool::make(const StateDir& state) {
   sweep(state);
-  std::string path = state.at(fmt::format("spool/{}-{}-XXXXXX", ::time(nullptr), ::getpid()));   // a run may have several
+  std::string path = state.at(fmt::format("spool/{}-{}-XXXXXX", ::time(nullptr), ::getpid()));  // a run may have several
   if (::mkdtemp(path.data()) == nullptr) return fail_errno(Exit::io_error, errno, "cannot make {}", path);
   UniqueFd fd = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
   // Another run's sweep may come between making and locking: it waits here, and a folder it removed shows.
-  struct stat st{};
-  if (!fd || ::flock(fd.get(), LOCK_EX) != 0 || ::fstat(fd.get(), &st) != 0) return fail_errno(Exit::io_error, errno, "cannot lock {}", path);
+  struct stat st {};
+  if (!fd || ::flock(fd.get(), LOCK_EX) != 0 || ::fstat(fd.get(), &st) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot lock {}", path);
   if (st.st_nlink == 0) return make(state);
   return Spool(path, std::move(fd));
 }
@@ -63,7 +64,7 @@ Result<> Spool::take_back() {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     UniqueFd file = open_beneath(fd_.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    struct stat st{};
+    struct stat st {};
     // What a worker left other than plain files of one name is none of ours (X5).
     if (!file || ::fstat(file.get(), &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
       return fail(Exit::bug, "{} holds something that is no file", path_);

@@ -18,8 +18,9 @@ constexpr const char* folders[] = {"journal", "leases", "locks", "spool", "vault
 Result<> make_private(int parent, const std::string& name, const std::string& path) {
   if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno(Exit::io_error, errno, "cannot make {}", path);
-  struct stat st{};
-  if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno(Exit::io_error, errno, "cannot stat {}", path);
+  struct stat st {};
+  if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot stat {}", path);
   if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
     return fail(Exit::bad_config, "{} must be a directory that root alone can write", path);
   return {};

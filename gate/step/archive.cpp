@@ -26,7 +26,8 @@ struct Lacking {
 };
 
 /// What a remote holds under the name of today's archive.
-Result<Presence> look_at(Context& context, const policy::Remote& remote, const std::string& service, const std::string& name, const std::string& keys) {
+Result<Presence> look_at(Context& context, const policy::Remote& remote, const std::string& service, const std::string& name,
+                         const std::string& keys) {
   auto files = RemoteFiles::open(context, remote);
   if (!files) return pass(files.error());
   auto presence = look_for(*files, service, name, keys);
@@ -38,12 +39,13 @@ Result<Presence> look_at(Context& context, const policy::Remote& remote, const s
 /// The smallest archive that counts (policy.md, guard.min_size).
 Result<> check_size(const policy::Service& service, std::int64_t bytes) {
   if (bytes >= 0 && static_cast<std::uint64_t>(bytes) >= service.guard.min_size) return {};
-  return fail(Exit::bad_data, "the archive has {} bytes, fewer than guard.min_size allows: nothing was sent and nothing was deleted", bytes);
+  return fail(Exit::bad_data,
+              "the archive has {} bytes, fewer than guard.min_size allows: nothing was sent and nothing was deleted", bytes);
 }
 
 /// What an archive of this service must have at least beside the newest that lie on a remote already, in bytes.
 std::uint64_t least_believed(const policy::Service& service, const std::vector<Entry>& entries, CivilDate today) {
-  std::map<CivilDate, std::uint64_t, std::greater<>> sizes;   // newest first
+  std::map<CivilDate, std::uint64_t, std::greater<>> sizes;  // newest first
   for (const Entry& entry : entries) {
     const auto name = policy::parse_archive_name(entry.name);
     if (!entry.directory && name && name->service == service.name && name->date < today && entry.size >= 0)
@@ -57,14 +59,18 @@ std::uint64_t least_believed(const policy::Service& service, const std::vector<E
 
 /// The sentence for an archive that is kept apart because it is so small.
 Error suspicious(const policy::Service& service, std::int64_t bytes, std::uint64_t least, const std::string& kept_as) {
-  return {Exit::bad_data, fmt::format("suspicious: {} is kept apart, since its {} bytes are fewer than the {} that guard.max_shrink leaves of its predecessors; nothing was "
-                                      "deleted; look at the service's data, and if it is right, run on the host: backupctl --archive {} --replace",
-                                      kept_as, bytes, least, service.name)};
+  return {
+      Exit::bad_data,
+      fmt::format("suspicious: {} is kept apart, since its {} bytes are fewer than the {} that guard.max_shrink leaves of its "
+                  "predecessors; nothing was "
+                  "deleted; look at the service's data, and if it is right, run on the host: backupctl --archive {} --replace",
+                  kept_as, bytes, least, service.name)};
 }
 
 /// The sentence for a run that is not complete (D2).
 Error incomplete(const TreeRead& read, const std::string& kept_as) {
-  return {Exit::io_error, fmt::format("incomplete: {} of {} members could not be read as they are ({}); what could be read is kept as {}, and is not counted as a backup",
+  return {Exit::io_error, fmt::format("incomplete: {} of {} members could not be read as they are ({}); what could be read is "
+                                      "kept as {}, and is not counted as a backup",
                                       read.faults, read.members, read.first_fault, kept_as)};
 }
 
@@ -74,7 +80,8 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
   const auto today = date_in_zone(::time(nullptr), context.policy.gate.timezone);  // pinned here (rule 2)
   if (auto right = check_clock(context, service.name, *today); !right) return pass(right.error());
-  const std::string name = fmt::format("{}-{}.{}", service.name, format_date(*today), service.format == policy::ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst");
+  const std::string name = fmt::format("{}-{}.{}", service.name, format_date(*today),
+                                       service.format == policy::ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst");
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
@@ -94,7 +101,8 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
     }
   }
   if (lacking.empty() && served.fault()) return pass(served.error());
-  if (lacking.empty()) return Report{fmt::format("skipped: {} is there already, with a valid manifest", name), {}, Exit::skipped};
+  if (lacking.empty())
+    return Report{fmt::format("skipped: {} is there already, with a valid manifest", name), {}, Exit::skipped};
 
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
@@ -114,15 +122,19 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   auto manifest = write_manifest(context, service, *today, final_name, *read, *spool, *keys);
   if (!manifest) return pass(manifest.error());
 
-  std::vector<monitor::Field> fields = {monitor::text_field("archive", final_name), monitor::bytes_field("size", read->archive_bytes),
-                                        monitor::bytes_field("source", read->source_bytes), monitor::number_field("members", read->members)};
+  std::vector<monitor::Field> fields = {
+      monitor::text_field("archive", final_name), monitor::bytes_field("size", read->archive_bytes),
+      monitor::bytes_field("source", read->source_bytes), monitor::number_field("members", read->members)};
   std::int64_t deleted = 0;
   const auto serve = [&](Lacking& lack) -> Result<> {
     auto files = RemoteFiles::open(context, *lack.remote);
     if (!files) return pass(files.error());
     // An archive that does not count has a name of its own, which may be there from an earlier run of the day.
     const bool old_manifest = find(lack.presence.entries, final_name + std::string(manifest_ending)) != nullptr;
-    if (auto committed = commit(context, *files, service.name, final_name, old_manifest, *read, *spool, &lack == &lacking.back()); !committed) return committed;
+    if (auto committed =
+            commit(context, *files, service.name, final_name, old_manifest, *read, *spool, &lack == &lacking.back());
+        !committed)
+      return committed;
     served.add(lack.remote->name);
     if (counts) {
       if (auto noted = note_committed(context, service, lack.remote->name, *today, read->archive_bytes); !noted) return noted;

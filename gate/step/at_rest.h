@@ -17,7 +17,7 @@ class AtRest {
 
  private:
   const policy::Service* service_ = nullptr;
-  const policy::Controller* controller_ = nullptr;   ///< nullptr: nothing to check
+  const policy::Controller* controller_ = nullptr;  ///< nullptr: nothing to check
   std::string started_;
 };
 

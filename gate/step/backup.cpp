@@ -50,14 +50,19 @@ Result<Report> backup(Context& context, const policy::Plan& plan) {
   for (const auto step : {sync, archive}) {
     if (fault && context.session.over()) break;
     const auto done = step(context, plan);
-    if (done) add(report, *done);   // an archive that is there already is no fault of a night
-    else if (!fault) fault = done.error();
-    else context.output.note(done.error().sentence, true);
+    if (done)
+      add(report, *done);  // an archive that is there already is no fault of a night
+    else if (!fault)
+      fault = done.error();
+    else
+      context.output.note(done.error().sentence, true);
   }
   const auto started = end_downtime(context, plan.service->name);
-  if (!started) return fault ? fail(started.error().exit, "{}; {}", fault->sentence, started.error().sentence) : pass(started.error());
+  if (!started)
+    return fault ? fail(started.error().exit, "{}; {}", fault->sentence, started.error().sentence) : pass(started.error());
   if (fault) return pass(*fault);
-  if (const auto seconds = *started ? *started : *downtime) report.fields.push_back(monitor::seconds_field("downtime", *seconds));
+  if (const auto seconds = *started ? *started : *downtime)
+    report.fields.push_back(monitor::seconds_field("downtime", *seconds));
   return report;
 }
 

@@ -17,13 +17,16 @@ Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std:
   const auto there = remote.examine(service, name);
   if (!there) return pass(there.error());
   if (there->first == read.archive_bytes && there->second == read.digest) return {};
-  return fail(Exit::bad_data, "what {} holds after the upload is not what was sent ({} bytes instead of {}, or another content): it was not made a backup, and nothing was deleted",
+  return fail(Exit::bad_data,
+              "what {} holds after the upload is not what was sent ({} bytes instead of {}, or another content): it was not "
+              "made a backup, and nothing was deleted",
               remote.remote().name, there->first, read.archive_bytes);
 }
 
 }  // namespace
 
-Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys) {
+Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const std::string& archive,
+                          const std::string& keys) {
   auto entries = remote.list(remote.layout().archives(service));
   if (!entries) return pass(entries.error());
   const std::string manifest = archive + std::string(manifest_ending);
@@ -37,8 +40,8 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
   return presence;
 }
 
-Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name, const TreeRead& read,
-                        const state::Spool& spool, const std::string& keys, bool adopted) {
+Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name,
+                        const TreeRead& read, const state::Spool& spool, const std::string& keys, bool adopted) {
   const bool gzip = adopted ? name.ends_with(".tar.gz") : service.format == policy::ArchiveFormat::tar_gz;
   manifest::Manifest manifest = tree_manifest(context, service, date, read);
   manifest.adopted = adopted;
@@ -78,8 +81,9 @@ Result<> commit(Context& context, RemoteFiles& remote, const std::string& servic
     if (auto renamed = remote.rename(at(uploaded), at(name)); !renamed) return renamed;
   // The checksum is the smaller of the two, so the manifest, which commits, comes last.
   // Giving up a large file takes a moment, which rclone needs to begin.
-  return remote.put_all(spool.path() + "/" + beside_folder, remote.layout().archives(service),
-                        [&] { if (last) ::unlinkat(spool.fd(), "archive", 0); });
+  return remote.put_all(spool.path() + "/" + beside_folder, remote.layout().archives(service), [&] {
+    if (last) ::unlinkat(spool.fd(), "archive", 0);
+  });
 }
 
 }  // namespace backupctl::step

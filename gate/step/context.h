@@ -19,11 +19,11 @@ struct Context {
   const state::StateDir& state;
   monitor::Session& session;
   monitor::Output& output;
-  std::string caller;         ///< client name, or "operator"
-  bool over_gate = true;      ///< false: the operator on the host
-  bool replace = false;       ///< the operator's --archive NAME --replace
-  bool gives_way = false;     ///< only reads what lies on remotes (verify, drill): ended by a step that needs a credential it has
-  std::optional<snapshot::Info> taken = {};   ///< the snapshot of this request, which all its steps ship whatever its age
+  std::string caller;      ///< client name, or "operator"
+  bool over_gate = true;   ///< false: the operator on the host
+  bool replace = false;    ///< the operator's --archive NAME --replace
+  bool gives_way = false;  ///< only reads what lies on remotes (verify, drill): ended by a step that needs a credential it has
+  std::optional<snapshot::Info> taken = {};  ///< the snapshot of this request, which all its steps ship whatever its age
 };
 
 }  // namespace backupctl::step

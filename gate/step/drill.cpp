@@ -25,13 +25,14 @@ constexpr std::int64_t max_manifest = std::int64_t{8} << 30;
 
 /// What the signed manifest says of its list of files.
 struct SignedList {
-  UniqueFd manifest;        ///< the whole of it, checked
+  UniqueFd manifest;  ///< the whole of it, checked
   std::int64_t files = 0;
   Digest digest{};
 };
 
 /// Fetches the archive's manifest once more, whole, and has it checked again: its list is what is compared with.
-Result<SignedList> signed_list(Context& context, const policy::Service& service, const StoredArchive& stored, const std::string& keys) {
+Result<SignedList> signed_list(Context& context, const policy::Service& service, const StoredArchive& stored,
+                               const std::string& keys) {
   SignedList list;
   const std::string spool = context.state.at("spool");
   list.manifest.reset(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
@@ -42,37 +43,45 @@ Result<SignedList> signed_list(Context& context, const policy::Service& service,
   auto entries = files->list(files->layout().archives(service.name));
   if (!entries) return pass(entries.error());
   const Entry* entry = find(*entries, name);
-  if (entry == nullptr || entry->size < 0 || entry->size > max_manifest) return fail(Exit::bad_data, "the manifest of {} is gone from {}", stored.name, stored.remote->name);
-  if (auto fetched = files->fetch(files->layout().archive(service.name, name), list.manifest.get(), entry->size); !fetched) return pass(fetched.error());
+  if (entry == nullptr || entry->size < 0 || entry->size > max_manifest)
+    return fail(Exit::bad_data, "the manifest of {} is gone from {}", stored.name, stored.remote->name);
+  if (auto fetched = files->fetch(files->layout().archive(service.name, name), list.manifest.get(), entry->size); !fetched)
+    return pass(fetched.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
   auto trusted = memory_file(keys);
   if (!trusted) return pass(trusted.error());
   ::lseek(list.manifest.get(), 0, SEEK_SET);
-  const auto checked = run_relay(context, {"manifest", service.name, stored.name}, list.manifest.get(), {trusted->get()}, [&](const Record& record) {
-    if (record.kind != Record::Kind::entry) return false;
-    list.files = record.number[1];
-    list.digest = record.digest;
-    return true;
-  });
+  const auto checked = run_relay(context, {"manifest", service.name, stored.name}, list.manifest.get(), {trusted->get()},
+                                 [&](const Record& record) {
+                                   if (record.kind != Record::Kind::entry) return false;
+                                   list.files = record.number[1];
+                                   list.digest = record.digest;
+                                   return true;
+                                 });
   if (!checked) return pass(checked.error());
-  if (checked->digest != stored.manifest.digest) return fail(Exit::bad_data, "the manifest of {} on {} was exchanged meanwhile", stored.name, stored.remote->name);
+  if (checked->digest != stored.manifest.digest)
+    return fail(Exit::bad_data, "the manifest of {} on {} was exchanged meanwhile", stored.name, stored.remote->name);
   return list;
 }
 
 /// The first paths that differ, by name.
 Result<std::string> differences(Context& context, const SignedList& list, const state::Spool& spool) {
   UniqueFd got = open_beneath(spool.fd(), "files.jsonl", O_RDONLY);
-  if (!got || ::lseek(list.manifest.get(), 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the list of what was restored");
+  if (!got || ::lseek(list.manifest.get(), 0, SEEK_SET) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot read the list of what was restored");
   std::string named;
   std::int64_t shown = 0;
   const auto compared = run_relay(context, {"compare"}, list.manifest.get(), {got.get()}, [&](const Record& record) {
     if (record.kind != Record::Kind::entry) return false;
-    const std::string_view how = record.number[0] == 1 ? " is missing" : record.number[0] == 2 ? " is not in the manifest" : " differs";
+    const std::string_view how = record.number[0] == 1   ? " is missing"
+                                 : record.number[0] == 2 ? " is not in the manifest"
+                                                         : " differs";
     if (++shown <= 3) named += (named.empty() ? "" : ", ") + escape_line(record.view(), 200) + std::string(how);
     return true;
   });
   if (!compared) return pass(compared.error());
-  return fmt::format("{} of {} files: {}{}", compared->number[0], compared->number[1], named, compared->number[0] > 3 ? ", …" : "");
+  return fmt::format("{} of {} files: {}{}", compared->number[0], compared->number[1], named,
+                     compared->number[0] > 3 ? ", …" : "");
 }
 
 /// How long something took.
@@ -88,13 +97,16 @@ class Watch {
 };
 
 Result<> check_room(const std::string& path, std::int64_t needed) {
-  struct statvfs space{};
+  struct statvfs space {};
   if (::statvfs(path.c_str(), &space) != 0 || static_cast<std::int64_t>(space.f_bavail * space.f_frsize) >= needed) return {};
-  return fail(Exit::io_error, "the drill needs {} in {}, and there is not that much room; name another directory with --scratch", monitor::human_bytes(needed), path);
+  return fail(Exit::io_error,
+              "the drill needs {} in {}, and there is not that much room; name another directory with --scratch",
+              monitor::human_bytes(needed), path);
 }
 
 /// The rehearsal; what it learns goes into the record as it goes.
-Result<> rehearse(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys, DrillRecord& record) {
+Result<> rehearse(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
+                  DrillRecord& record) {
   Watch watch;
   auto stored = find_archive(context, service, {}, keys, service.remotes);
   if (!stored) return pass(stored.error());
@@ -120,8 +132,10 @@ Result<> rehearse(Context& context, const policy::Service& service, const DrillW
   record.bytes = extracted->number[2];
   record.extract = watch.lap();
   if (extracted->number[3] > 0)
-    return fail(Exit::io_error, "{} owners, attributes or times of {} could not be restored in {} (named above); try a --scratch on the service's own kind of file system", extracted->number[3],
-                stored->name, scratch->path());
+    return fail(Exit::io_error,
+                "{} owners, attributes or times of {} could not be restored in {} (named above); try a --scratch on the "
+                "service's own kind of file system",
+                extracted->number[3], stored->name, scratch->path());
 
   context.output.step("comparing every file with the manifest");
   UniqueFd data = open_beneath(scratch->fd(), "data", O_RDONLY | O_DIRECTORY);
@@ -136,7 +150,9 @@ Result<> rehearse(Context& context, const policy::Service& service, const DrillW
   if (!record.compared || (read->files == list->files && read->files_digest == list->digest)) return {};
   const auto differing = differences(context, *list, *spool);
   if (!differing) return pass(differing.error());
-  return fail(Exit::bad_data, "what {} gives is not what its signed manifest says, {}; a restore of it would give these; look whether an older archive is better: --restore {} --archive DATE",
+  return fail(Exit::bad_data,
+              "what {} gives is not what its signed manifest says, {}; a restore of it would give these; look whether an older "
+              "archive is better: --restore {} --archive DATE",
               stored->name, *differing, service.name);
 }
 
@@ -145,7 +161,8 @@ Result<> rehearse(Context& context, const policy::Service& service, const DrillW
 Result<Report> drill(Context& context, const DrillWish& wish) {
   const auto found = context.policy.services.find(wish.service);
   if (found == context.policy.services.end() || found->second.source != policy::SourceKind::tree)
-    return fail(Exit::not_permitted, "the policy names no service {} whose source is a path; nothing was done", escape_line(wish.service, 64));
+    return fail(Exit::not_permitted, "the policy names no service {} whose source is a path; nothing was done",
+                escape_line(wish.service, 64));
   const policy::Service& service = found->second;
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
@@ -163,17 +180,23 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
     record.fault = done.error().sentence;
     remember_run(context, service.name, "drill", done.error().exit);
     // Broken off is no finding.
-    if (context.session.over()) return fail(done.error().exit, "{}; nothing was changed, run the drill again", done.error().sentence);
+    if (context.session.over())
+      return fail(done.error().exit, "{}; nothing was changed, run the drill again", done.error().sentence);
   }
   const auto path = write_record(context, record);
   if (!path && done) return pass(path.error());
   if (!path) context.output.note(path.error().sentence, true);
-  if (!done) return fail(done.error().exit, "the newest backup of {} could not be restored: {}{}", service.name, done.error().sentence, path ? "; recorded in " + *path : "");
+  if (!done)
+    return fail(done.error().exit, "the newest backup of {} could not be restored: {}{}", service.name, done.error().sentence,
+                path ? "; recorded in " + *path : "");
   remember_run(context, service.name, "drill", Exit::done);
-  return Report{record.compared ? "restorable, every file compared" : "restorable, an adopted archive without a list of files to compare with",
-                {monitor::text_field("archive", record.archive), monitor::text_field("from", record.remote), monitor::number_field("files", record.files), monitor::bytes_field("bytes", record.bytes),
-                 monitor::seconds_field("fetch", record.fetch), monitor::seconds_field("verify", record.verify), monitor::seconds_field("extract", record.extract),
-                 monitor::seconds_field("compare", record.compare), monitor::text_field("record", *path)}};
+  return Report{record.compared ? "restorable, every file compared"
+                                : "restorable, an adopted archive without a list of files to compare with",
+                {monitor::text_field("archive", record.archive), monitor::text_field("from", record.remote),
+                 monitor::number_field("files", record.files), monitor::bytes_field("bytes", record.bytes),
+                 monitor::seconds_field("fetch", record.fetch), monitor::seconds_field("verify", record.verify),
+                 monitor::seconds_field("extract", record.extract), monitor::seconds_field("compare", record.compare),
+                 monitor::text_field("record", *path)}};
 }
 
 }  // namespace backupctl::step

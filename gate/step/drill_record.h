@@ -14,8 +14,8 @@ struct DrillRecord {
   Digest sha256{};
   std::int64_t files = 0, bytes = 0;
   bool compared = false;
-  double fetch = 0, verify = 0, extract = 0, compare = 0, all = 0;   ///< seconds
-  std::string fault;   ///< empty: restorable
+  double fetch = 0, verify = 0, extract = 0, compare = 0, all = 0;  ///< seconds
+  std::string fault;                                                ///< empty: restorable
 };
 
 /// Signs it and writes it durably. @return its path. Error: Exit::io_error, …

@@ -6,8 +6,12 @@ namespace backupctl::step {
 namespace {
 
 /// Record::not_read, number[0].
-constexpr std::string_view reasons[] = {"", "unreadable", "changed while it was read", "vanished while it was read",
-                                        "special file, not read", "mount point, not read"};
+constexpr std::string_view reasons[] = {"",
+                                        "unreadable",
+                                        "changed while it was read",
+                                        "vanished while it was read",
+                                        "special file, not read",
+                                        "mount point, not read"};
 constexpr std::int64_t special_file = 4;
 constexpr std::size_t lines_shown = 20;
 

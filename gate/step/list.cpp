@@ -20,17 +20,24 @@ std::string joined(const std::vector<std::string>& names) {
 
 void print_service(Context& context, std::string_view name, std::string_view kind, const std::vector<std::string>& remotes) {
   if (context.output.json())
-    context.output.json_line(fmt::format(R"({{"schema":1,"type":"service","name":{},"kind":{},"remotes":{}}})", json_string(name), json_string(kind), json_string(joined(remotes))));
+    context.output.json_line(fmt::format(R"({{"schema":1,"type":"service","name":{},"kind":{},"remotes":{}}})",
+                                         json_string(name), json_string(kind), json_string(joined(remotes))));
   else
     context.output.text(fmt::format("{}  {}  {}", name, kind, joined(remotes)));
 }
 
-void print_backup(Context& context, const policy::ArchiveName& name, const Entry& entry, bool verified, bool adopted, const std::string& remote) {
+void print_backup(Context& context, const policy::ArchiveName& name, const Entry& entry, bool verified, bool adopted,
+                  const std::string& remote) {
   if (context.output.json())
-    context.output.json_line(fmt::format(R"({{"schema":1,"type":"backup","date":"{}","archive":{},"size":{},"verified":{},"adopted":{},"where":{}}})",
-                                         format_date(name.date), json_string(entry.name), entry.size, verified, adopted, json_string(remote)));
+    context.output.json_line(fmt::format(
+        R"({{"schema":1,"type":"backup","date":"{}","archive":{},"size":{},"verified":{},"adopted":{},"where":{}}})",
+        format_date(name.date), json_string(entry.name), entry.size, verified, adopted, json_string(remote)));
   else
-    context.output.text(fmt::format("{}  {}  {}  {}  {}", format_date(name.date), monitor::human_bytes(entry.size), adopted ? "adopted" : verified ? "verified" : "unverified", remote, entry.name));
+    context.output.text(fmt::format("{}  {}  {}  {}  {}", format_date(name.date), monitor::human_bytes(entry.size),
+                                    adopted    ? "adopted"
+                                    : verified ? "verified"
+                                               : "unverified",
+                                    remote, entry.name));
 }
 
 /// A service's backups on one remote, oldest first: archives are named so that they sort by date.
@@ -48,11 +55,16 @@ Result<> list_remote(Context& context, const policy::Service& service, const pol
     bool verified = false;
     bool adopted = false;
     if (const std::string manifest = entry.name + std::string(manifest_ending); there.contains(manifest)) {
-      const auto checked = files->check_manifest(files->layout().archive(service.name, manifest), service.name, entry.name, keys);
+      const auto checked =
+          files->check_manifest(files->layout().archive(service.name, manifest), service.name, entry.name, keys);
       // A remote that fails, or a session that is over, says nothing about the archive, and nothing more is asked of it (S5).
       if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
       verified = checked && checked->number[2] == 1 && checked->number[0] == entry.size;
-      if (!verified) context.output.note(fmt::format("{} on {} is unverified: {}", entry.name, remote.name, checked ? "its size or status is another than its manifest says" : checked.error().sentence), true);
+      if (!verified)
+        context.output.note(
+            fmt::format("{} on {} is unverified: {}", entry.name, remote.name,
+                        checked ? "its size or status is another than its manifest says" : checked.error().sentence),
+            true);
       adopted = verified && checked->number[6] == 1;
     }
     print_backup(context, *name, entry, verified, adopted, remote.name);
@@ -67,7 +79,7 @@ Result<Report> list(Context& context, const policy::Plan& plan) {
     if (auto made = ensure_host_key(context); !made) return pass(made.error());
     const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
     if (!keys) return pass(keys.error());
-    Served served(context);   // what lies on the others is told all the same
+    Served served(context);  // what lies on the others is told all the same
     for (const std::string& name : plan.service->remotes) {
       auto listed = list_remote(context, *plan.service, context.policy.remotes.at(name), *keys);
       if (!listed && served.take(listed.error())) return pass(listed.error());

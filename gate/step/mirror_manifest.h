@@ -15,11 +15,13 @@ inline constexpr const char* mirror_manifest_file = "data.manifest.json";
 /// Lists the tree once more, as it stands now, and makes the signed manifest of its mirrors in the spool: what a mirror alone
 /// would lose, owners, modes, times, attributes, links, and the SHA-256 of each file (D7, X6).
 /// @return what was read; with faults the manifest says "incomplete" (D2).
-Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& service, const Source& source, CivilDate date, state::Spool& spool);
+Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& service, const Source& source, CivilDate date,
+                                       state::Spool& spool);
 
 /// Sends it over the one that lies beside the mirror. Only after a sync that ended well: until then, and after a crash between
 /// mirror and manifest, the old one stays, and as it has every file's SHA-256 it vouches for no file that is not its own: a
 /// restore names those that changed.
-Result<> send_mirror_manifest(Context& context, const policy::Remote& remote, const policy::Service& service, const state::Spool& spool);
+Result<> send_mirror_manifest(Context& context, const policy::Remote& remote, const policy::Service& service,
+                              const state::Spool& spool);
 
 }  // namespace backupctl::step

@@ -21,18 +21,21 @@ Result<service::ServiceState> look(Context& context, const policy::Service& serv
 
 }  // namespace
 
-Result<> prove_running(Context& context, const policy::Service& service, const policy::Controller& controller, const service::Names& units) {
+Result<> prove_running(Context& context, const policy::Service& service, const policy::Controller& controller,
+                       const service::Names& units) {
   const auto first = look(context, service, controller, units);
   if (!first) return pass(first.error());
   context.output.step(fmt::format("watching the service for {} s", watched.count()));
   if (auto waited = context.session.wait({}, monitor::Clock::now() + watched); !waited) return pass(waited.error());
   const auto second = look(context, service, controller, units);
   if (!second) return pass(second.error());
-  if (second->started != first->started) return fail(Exit::unavailable, "{} was started anew within {} s", units.front(), watched.count());
+  if (second->started != first->started)
+    return fail(Exit::unavailable, "{} was started anew within {} s", units.front(), watched.count());
   if (controller.kind == policy::ControllerKind::command && controller.status.empty())
     context.output.note("its controller has no status command, so whether it runs is not known", true);
   if (service.health)
-    context.output.note(fmt::format("its health, {}, is not asked by this version; look at it yourself", service.health->url), false);
+    context.output.note(fmt::format("its health, {}, is not asked by this version; look at it yourself", service.health->url),
+                        false);
   return {};
 }
 

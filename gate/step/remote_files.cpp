@@ -16,7 +16,8 @@ std::string in_spool(const std::string& file) { return std::string(sandbox::spoo
 }  // namespace
 
 const Entry* find(const std::vector<Entry>& entries, std::string_view name) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name && !entry.directory; });
   return found == entries.end() ? nullptr : &*found;
 }
 
@@ -33,7 +34,8 @@ Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
   auto ran = run(rclone_.list(directory, can_.sha256), what);
   if (!ran) return pass(ran.error());
   if (ran->listened && ran->listened->number[1] > 0)
-    context_->output.note(fmt::format("{} odd or surplus names on {} were left out", ran->listened->number[1], remote_->name), true);
+    context_->output.note(fmt::format("{} odd or surplus names on {} were left out", ran->listened->number[1], remote_->name),
+                          true);
   return entries;
 }
 
@@ -43,7 +45,8 @@ Result<> RemoteFiles::put(const std::string& from, const std::string& file, cons
 }
 
 Result<> RemoteFiles::put_all(const std::string& from, const std::string& directory, const std::function<void()>& meanwhile) {
-  auto ran = run(rclone_.copy_files(sandbox::spool_dir, directory), {.doing = "send files to", .spool = from, .meanwhile = meanwhile});
+  auto ran =
+      run(rclone_.copy_files(sandbox::spool_dir, directory), {.doing = "send files to", .spool = from, .meanwhile = meanwhile});
   return ran ? Result<>{} : pass(ran.error());
 }
 
@@ -57,7 +60,8 @@ Result<std::pair<std::int64_t, Digest>> RemoteFiles::examine(const std::string& 
   if (can_.sha256) {
     auto entries = list(layout().archives(service));
     if (!entries) return pass(entries.error());
-    if (const Entry* entry = find(*entries, archive); entry != nullptr && entry->sha256) return std::pair(entry->size, *entry->sha256);
+    if (const Entry* entry = find(*entries, archive); entry != nullptr && entry->sha256)
+      return std::pair(entry->size, *entry->sha256);
   }
   return read_back(layout().archive(service, archive));
 }
@@ -68,8 +72,9 @@ Result<> RemoteFiles::fetch(const std::string& file, int out_fd, std::int64_t si
 }
 
 Result<> RemoteFiles::fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes) {
-  auto ran = run(rclone_.copy_tree(directory, sandbox::spool_dir, most_bytes),
-                 {.doing = "fetch the mirror from", .into_fd = into, .into = what, .shows_progress = true, .missing_is_fine = true});
+  auto ran =
+      run(rclone_.copy_tree(directory, sandbox::spool_dir, most_bytes),
+          {.doing = "fetch the mirror from", .into_fd = into, .into = what, .shows_progress = true, .missing_is_fine = true});
   return ran ? Result<>{} : pass(ran.error());
 }
 
@@ -77,7 +82,9 @@ Result<Record> RemoteFiles::check_manifest(const std::string& file, const std::s
                                            const std::string& keys) {
   auto trusted = memory_file(keys);
   if (!trusted) return pass(trusted.error());
-  auto ran = run(rclone_.cat(file), {.doing = "read a manifest from", .listener = {"manifest", service, archive}, .listener_extra = {trusted->get()}});
+  auto ran =
+      run(rclone_.cat(file),
+          {.doing = "read a manifest from", .listener = {"manifest", service, archive}, .listener_extra = {trusted->get()}});
   if (!ran) return pass(ran.error());
   return *ran->listened;
 }
@@ -101,7 +108,9 @@ Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, bool 
   if (dry_run)
     return run(rclone_.dry_run(mirror, relay::dry_run_flags, rclone_.layout().at(".backupctl-dry-run")),
                {.doing = "compare the tree with", .tree_fd = tree_fd, .log_mode = {"dry-run"}});
-  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true, .most_deleted = mirror.most_deleted});
+  auto ran =
+      run(rclone_.sync(mirror),
+          {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true, .most_deleted = mirror.most_deleted});
   if (!ran || can_.times) return ran;
   auto refreshed = run(rclone_.refresh(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
   if (!refreshed) return refreshed;

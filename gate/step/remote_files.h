@@ -21,8 +21,8 @@ namespace backupctl::step {
 /// One name of a remote directory.
 struct Entry {
   std::string name;
-  std::int64_t size = -1;       ///< bytes, -1 unknown
-  std::int64_t modified = 0;    ///< unix seconds, 0 unknown
+  std::int64_t size = -1;     ///< bytes, -1 unknown
+  std::int64_t modified = 0;  ///< unix seconds, 0 unknown
   bool directory = false;
   std::optional<Digest> sha256;
 };
@@ -32,8 +32,8 @@ const Entry* find(const std::vector<Entry>& entries, std::string_view name);
 
 /// What rclone said and did in one run.
 struct Ran {
-  Record figures;                    ///< the relay's result for rclone's log (progress.h or dry_run.h)
-  std::optional<Record> listened;    ///< the relay's result for rclone's standard output
+  Record figures;                  ///< the relay's result for rclone's log (progress.h or dry_run.h)
+  std::optional<Record> listened;  ///< the relay's result for rclone's standard output
 };
 
 /// One remote for the length of one step: its credential on loan from the vault, a worker uid, and the operations that a backup
@@ -41,7 +41,8 @@ struct Ran {
 class RemoteFiles {
  public:
   /// Copies the credential out. In a context that gives way one reads at a time, and what makes a backup ends it where it waits
-  /// for the credential: to look at last week's backup must not cost tonight's. Error: Exit::bad_config, Exit::unavailable (lent to another step for too long), Exit::io_error.
+  /// for the credential: to look at last week's backup must not cost tonight's. Error: Exit::bad_config, Exit::unavailable
+  /// (lent to another step for too long), Exit::io_error.
   static Result<RemoteFiles> open(Context& context, const policy::Remote& remote);
 
   RemoteFiles(RemoteFiles&& other) noexcept;
@@ -64,15 +65,18 @@ class RemoteFiles {
   Result<> put_all(const std::string& from, const std::string& directory, const std::function<void()>& meanwhile);
   /// Reads a file back: its size and digest.
   Result<std::pair<std::int64_t, Digest>> read_back(const std::string& file);
-  /// Size and digest of an archive as the remote holds it (D1): by the remote's own hash where that is good enough, else read back.
+  /// Size and digest of an archive as the remote holds it (D1): by the remote's own hash where that is good enough, else read
+  /// back.
   Result<std::pair<std::int64_t, Digest>> examine(const std::string& service, const std::string& archive);
   /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.
   Result<> fetch(const std::string& file, int out_fd, std::int64_t size);
   /// Reads a directory with all beneath it into the open empty directory `into` of ours, where everything then belongs to root;
-  /// a remote that sends more than `most_bytes` is cut off (X5). Nothing where there is none. @param what  how errors call `into`
+  /// a remote that sends more than `most_bytes` is cut off (X5). Nothing where there is none. @param what  how errors call
+  /// `into`
   Result<> fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes);
   /// Checks a manifest against signature, service and archive name. @param keys  trusted public keys, PEM
-  Result<Record> check_manifest(const std::string& file, const std::string& service, const std::string& archive, const std::string& keys);
+  Result<Record> check_manifest(const std::string& file, const std::string& service, const std::string& archive,
+                                const std::string& keys);
   Result<> rename(const std::string& from, const std::string& to);
   Result<> remove(const std::string& file);
   Result<> purge(const std::string& directory);
@@ -85,20 +89,20 @@ class RemoteFiles {
  private:
   /// What one run gets to see and where its output goes.
   struct Run {
-    const char* doing = "";                    ///< for error sentences: "list", "send"
+    const char* doing = "";  ///< for error sentences: "list", "send"
     int tree_fd = -1;
-    std::string spool = {};                         ///< folder shown at /spool
-    int into_fd = -1;                          ///< our folder, shown at /spool, writable; what is made there is root's
-    std::string into = {};                     ///< how errors call it
+    std::string spool = {};  ///< folder shown at /spool
+    int into_fd = -1;        ///< our folder, shown at /spool, writable; what is made there is root's
+    std::string into = {};   ///< how errors call it
     std::vector<std::string> log_mode = {"progress"};
-    std::vector<std::string> listener = {};         ///< a relay mode for standard output; empty: none
-    int out_fd = -1;                           ///< without a listener: where standard output is copied to
-    std::int64_t out_size = 0;                 ///< exactly so many bytes
-    bool shows_progress = false;               ///< it moves data; a listing is not worth a line
+    std::vector<std::string> listener = {};  ///< a relay mode for standard output; empty: none
+    int out_fd = -1;                         ///< without a listener: where standard output is copied to
+    std::int64_t out_size = 0;               ///< exactly so many bytes
+    bool shows_progress = false;             ///< it moves data; a listing is not worth a line
     std::vector<int> listener_extra = {};
     monitor::Job::OnRecord on_entry = {};
-    bool missing_is_fine = false;              ///< "not found" is an empty answer
-    std::function<void()> meanwhile = {};      ///< done once, while rclone works
+    bool missing_is_fine = false;                   ///< "not found" is an empty answer
+    std::function<void()> meanwhile = {};           ///< done once, while rclone works
     std::optional<std::int64_t> most_deleted = {};  ///< remote::Mirror::most_deleted
   };
   RemoteFiles(Context& context, const policy::Remote& remote, remote::Rclone rclone, Worker worker)
@@ -113,7 +117,7 @@ class RemoteFiles {
   Worker worker_;
   std::optional<state::Lock> reading_;  ///< of a context that gives way
   std::optional<vault::Vault> vault_;
-  UniqueFd directory_;       ///< of a directory remote
+  UniqueFd directory_;  ///< of a directory remote
 };
 
 }  // namespace backupctl::step

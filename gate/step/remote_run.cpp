@@ -25,11 +25,19 @@ struct HostFile {
 };
 constexpr HostFile host_files[] = {
     {remote::rclone_program, true},
-    {"/lib64/ld-linux-x86-64.so.2", true}, {"/lib/x86_64-linux-gnu/libc.so.6", true}, {"/lib/x86_64-linux-gnu/libresolv.so.2", true},
+    {"/lib64/ld-linux-x86-64.so.2", true},
+    {"/lib/x86_64-linux-gnu/libc.so.6", true},
+    {"/lib/x86_64-linux-gnu/libresolv.so.2", true},
     {"/lib/x86_64-linux-gnu/libpthread.so.0", true},
-    {"/lib/ld-linux-aarch64.so.1", true}, {"/lib/aarch64-linux-gnu/libc.so.6", true}, {"/lib/aarch64-linux-gnu/libresolv.so.2", true},
+    {"/lib/ld-linux-aarch64.so.1", true},
+    {"/lib/aarch64-linux-gnu/libc.so.6", true},
+    {"/lib/aarch64-linux-gnu/libresolv.so.2", true},
     {"/lib/aarch64-linux-gnu/libpthread.so.0", true},
-    {"/etc/passwd"}, {"/etc/hosts"}, {"/etc/nsswitch.conf"}, {"/etc/resolv.conf"}, {"/etc/mime.types"},
+    {"/etc/passwd"},
+    {"/etc/hosts"},
+    {"/etc/nsswitch.conf"},
+    {"/etc/resolv.conf"},
+    {"/etc/mime.types"},
     {"/etc/ssl/certs/ca-certificates.crt"},  // never all of /etc/ssl: private/ is there
     {"/dev/null", false, true},
 };
@@ -37,9 +45,9 @@ constexpr HostFile host_files[] = {
 /// Held by the one request that reads what lies on remotes while it has a loan. One lock for all of them: a remote may wrap
 /// another, whose credential it then has as well.
 constexpr const char* reading_lock = "reading";
-constexpr int content_pipe = 1 << 20;   ///< bytes
-constexpr const char* backup_lock = "backup-waits";  ///< held by a step that makes a backup until it has the credential
-constexpr auto reading_grace = std::chrono::seconds(30);   ///< for carrying a renewed token back
+constexpr int content_pipe = 1 << 20;                     ///< bytes
+constexpr const char* backup_lock = "backup-waits";       ///< held by a step that makes a backup until it has the credential
+constexpr auto reading_grace = std::chrono::seconds(30);  ///< for carrying a renewed token back
 
 constexpr std::size_t most_messages = 20;
 constexpr std::int64_t most_notes = 200;  ///< of the relay for standard output, which has little to say
@@ -50,7 +58,7 @@ struct BoundedCopy {
   int to;
   std::int64_t left;
   bool surplus = false;
-  int fault = 0;   ///< errno of a failed write
+  int fault = 0;  ///< errno of a failed write
 
   /// What is there now. @return false at the end; the pipe is closed then, so that a surplus or a full disk ends the sender.
   bool some(UniqueFd& pipe) {
@@ -84,8 +92,10 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   if (!worker) return pass(worker.error());
   RemoteFiles files(context, remote, std::move(*rclone), std::move(*worker));
   if (context.gives_way) {
-    auto lock = state::take_any(context.state, {reading_lock}, context.policy.gate.lock_wait, context.session,
-                                "another verification or drill has read from the remotes all the time, so nothing was done; try again later", backup_lock);
+    auto lock = state::take_any(
+        context.state, {reading_lock}, context.policy.gate.lock_wait, context.session,
+        "another verification or drill has read from the remotes all the time, so nothing was done; try again later",
+        backup_lock);
     if (!lock) return pass(lock.error());
     files.reading_ = std::move(*lock);
   }
@@ -100,18 +110,22 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
     return files;
   }
   // Whoever only reads does not begin meanwhile: one after the other they could keep the credential from a backup (X11).
-  const auto first = context.gives_way ? Result<std::optional<state::Lock>>{} : state::Lock::try_take(context.state, backup_lock);
+  const auto first =
+      context.gives_way ? Result<std::optional<state::Lock>>{} : state::Lock::try_take(context.state, backup_lock);
   if (!first) return pass(first.error());
   const auto give_up = monitor::Clock::now() + context.policy.gate.lock_wait;
   const auto wait = [&]() -> Result<> {
     if (monitor::Clock::now() > give_up)
-      return fail(Exit::unavailable, "another step has used the credential of {} all the time, so nothing was sent; try again later", remote.name);
+      return fail(Exit::unavailable,
+                  "another step has used the credential of {} all the time, so nothing was sent; try again later", remote.name);
     if (!context.gives_way)
-      if (auto ended = state::take_over(context.state, reading_lock, reading_grace, context.session); !ended) return pass(ended.error());
+      if (auto ended = state::take_over(context.state, reading_lock, reading_grace, context.session); !ended)
+        return pass(ended.error());
     auto waited = context.session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(200));
     return waited ? Result<>{} : pass(waited.error());
   };
-  auto vault = vault::Vault::copy_out({context.policy.gate.state_dir, context.policy.gate.rclone_config}, remote.name, files.worker_.uid(), wait);
+  auto vault = vault::Vault::copy_out({context.policy.gate.state_dir, context.policy.gate.rclone_config}, remote.name,
+                                      files.worker_.uid(), wait);
   if (!vault) return pass(vault.error());
   for (const std::string& warning : vault->warnings()) context.output.note(warning, true);
   files.can_ = remote::capabilities(vault->selection().types);
@@ -126,7 +140,8 @@ Result<> RemoteFiles::furnish(const Run& run) {
   if (vault_)
     if (auto shown = worker_.show_directory(vault_->directory(), sandbox::config_dir, true); !shown) return shown;
   if (directory_)
-    if (auto shown = worker_.show_as_root(directory_.get(), remote_->directory, sandbox::target_dir, true); !shown) return shown;
+    if (auto shown = worker_.show_as_root(directory_.get(), remote_->directory, sandbox::target_dir, true); !shown)
+      return shown;
   if (run.tree_fd >= 0)
     if (auto shown = worker_.show_tree(run.tree_fd, "the tree", sandbox::source_dir, false); !shown) return shown;
   if (run.into_fd >= 0)
@@ -142,7 +157,8 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   auto data = make_pipe();
   if (!log || !data) return fail(Exit::unavailable, "no pipe could be made to talk to rclone");
   const bool listens = !what.listener.empty();
-  // An archive that is read back goes through here: fewer, larger pieces (pipe(7)); where that many are not to be had, smaller ones.
+  // An archive that is read back goes through here: fewer, larger pieces (pipe(7)); where that many are not to be had, smaller
+  // ones.
   if (listens) static_cast<void>(::fcntl(data->write.get(), F_SETPIPE_SZ, content_pipe));
   monitor::Spawn spawn;
   spawn.cage = worker_.cage();
@@ -155,7 +171,8 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   monitor::Job job(context_->session);
   std::vector<Worker> relays;
   relays.reserve(2);
-  const auto add_relay = [&](const std::vector<std::string>& mode, int in, const std::vector<int>& extra, monitor::Job::OnRecord on) -> Result<std::size_t> {
+  const auto add_relay = [&](const std::vector<std::string>& mode, int in, const std::vector<int>& extra,
+                             monitor::Job::OnRecord on) -> Result<std::size_t> {
     auto relay = Worker::hire(*context_, sandbox::RoleName::relay);
     if (!relay) return pass(relay.error());
     relays.push_back(std::move(*relay));
@@ -175,9 +192,12 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
     if (record.kind == Record::Kind::progress) {
       if (standstill.reached(record, monitor::Clock::now()))
-        give_up({Exit::unavailable, fmt::format("cannot {} the remote {}: for {} minutes nothing moved, so the transfer was ended; either the remote does not "
-                                                "answer, or a file was exchanged for a FIFO while it was mirrored; the next run tries again",
-                                                what.doing, remote_->name, remote::Standstill::longest.count())});
+        give_up(
+            {Exit::unavailable,
+             fmt::format(
+                 "cannot {} the remote {}: for {} minutes nothing moved, so the transfer was ended; either the remote does not "
+                 "answer, or a file was exchanged for a FIFO while it was mirrored; the next run tries again",
+                 what.doing, remote_->name, remote::Standstill::longest.count())});
       return !what.shows_progress;
     }
     if (record.kind != Record::Kind::note) return false;
@@ -195,7 +215,8 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   const auto on_listener = [&](const Record& record) {
     if (record.kind == Record::Kind::note && ++notes > most_notes) return true;
     if (record.kind == Record::Kind::entry && ++entries > most_names) {
-      give_up({Exit::bad_data, fmt::format("a listing of the remote {} holds more than the {} names it may; it was not used", remote_->name, most_names)});
+      give_up({Exit::bad_data, fmt::format("a listing of the remote {} holds more than the {} names it may; it was not used",
+                                           remote_->name, most_names)});
       job.stop(*listener);
       return true;
     }
@@ -235,11 +256,15 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   const bool missing = meaning.not_found || (log_result && what.log_mode[0] == "progress" && log_result->number[5] == 1);
   if (status != 0 && missing && what.missing_is_fine) return Ran{log_result.value_or(Record{}), std::nullopt};
   if (copy.surplus || copy.fault != 0 || (status == 0 && what.out_fd >= 0 && !copy.complete()))
-    return fail(copy.fault != 0 ? Exit::io_error : Exit::bad_data, "what {} sent has not the {} bytes it should have{}", remote_->name, what.out_size,
-                copy.fault != 0 ? ", or could not be stored: " + errno_text(copy.fault) : "");
+    return fail(copy.fault != 0 ? Exit::io_error : Exit::bad_data, "what {} sent has not the {} bytes it should have{}",
+                remote_->name, what.out_size, copy.fault != 0 ? ", or could not be stored: " + errno_text(copy.fault) : "");
   if (status > 0 && what.most_deleted && log_result && log_result->number[4] > *what.most_deleted)
-    return fail(Exit::bad_data, "while it was mirrored to {} the tree lost more files than the policy allows (guard.max_delete_files): new and changed files "
-                "are there, deletions ended at the limit, and what was not deleted is still there; if it is meant, raise the limit for one run", remote_->name);
+    return fail(Exit::bad_data,
+                "while it was mirrored to {} the tree lost more files than the policy allows (guard.max_delete_files): new and "
+                "changed files "
+                "are there, deletions ended at the limit, and what was not deleted is still there; if it is meant, raise the "
+                "limit for one run",
+                remote_->name);
   if (status > 0) {
     const remote::Hint* hint = nullptr;
     for (const std::string& message : messages)
@@ -260,8 +285,14 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
 }
 
 RemoteFiles::RemoteFiles(RemoteFiles&& other) noexcept
-    : context_(other.context_), remote_(other.remote_), rclone_(std::move(other.rclone_)), can_(other.can_), worker_(std::move(other.worker_)),
-      reading_(std::move(other.reading_)), vault_(std::move(other.vault_)), directory_(std::move(other.directory_)) {
+    : context_(other.context_),
+      remote_(other.remote_),
+      rclone_(std::move(other.rclone_)),
+      can_(other.can_),
+      worker_(std::move(other.worker_)),
+      reading_(std::move(other.reading_)),
+      vault_(std::move(other.vault_)),
+      directory_(std::move(other.directory_)) {
   other.vault_.reset();
 }
 

@@ -28,13 +28,17 @@ class Target {
     const bool made = ::mkdir(path.c_str(), 0700) == 0;
     UniqueFd fd = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
     if (!fd)
-      return fail_errno(Exit::io_error, errno, "cannot open the directory {} (the one above must exist, and no link may lead there); nothing was written", path);
+      return fail_errno(
+          Exit::io_error, errno,
+          "cannot open the directory {} (the one above must exist, and no link may lead there); nothing was written", path);
     Target target(path, std::move(fd), made);
     if (!made && !is_empty_directory(target.fd_.get()))
-      return fail(Exit::unavailable, "{} is not empty, and a restore overwrites nothing: name an empty directory; nothing was written", path);
+      return fail(Exit::unavailable,
+                  "{} is not empty, and a restore overwrites nothing: name an empty directory; nothing was written", path);
     return target;
   }
-  Target(Target&& other) noexcept : path_(std::move(other.path_)), fd_(std::move(other.fd_)), unused_(std::exchange(other.unused_, false)) {}
+  Target(Target&& other) noexcept
+      : path_(std::move(other.path_)), fd_(std::move(other.fd_)), unused_(std::exchange(other.unused_, false)) {}
   Target& operator=(Target&&) = delete;
   ~Target() {
     if (unused_) ::rmdir(path_.c_str());
@@ -54,20 +58,30 @@ std::vector<std::string> asked(const policy::Service& service, const RestoreWish
 }
 
 /// Fetched and verified; kept in a file without a name until it is written.
-Result<Backup> obtain_archive(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
+Result<Backup> obtain_archive(Context& context, const policy::Service& service, const RestoreWish& wish,
+                              const std::string& keys) {
   auto stored = find_archive(context, service, wish.date, keys, asked(service, wish));
   if (!stored) return pass(stored.error());
   const auto history = state::read_history(context.state, service.name);
   if (wish.to.empty() && !wish.date && (!history || (history->newest_committed && *history->newest_committed > stored->date)))
-    return fail(Exit::bad_data, "the newest archive on the remotes is of {}, and this host committed a newer one, so it does not take the tree's place and nothing was done; if it "
-                "is to, name its date (--archive {})", format_date(stored->date), format_date(stored->date));
+    return fail(Exit::bad_data,
+                "the newest archive on the remotes is of {}, and this host committed a newer one, so it does not take the "
+                "tree's place and nothing was done; if it "
+                "is to, name its date (--archive {})",
+                format_date(stored->date), format_date(stored->date));
   auto archive = fetch(context, service, *stored);
   if (!archive) return pass(archive.error());
   if (auto verified = verify(context, *stored, archive->get(), wish.only); !verified) return pass(verified.error());
   const auto file = std::make_shared<UniqueFd>(std::move(*archive));
-  return Backup{stored->name, stored->remote->name, [&context, stored = *stored, file, only = wish.only](int target, const std::string& to) {
+  return Backup{stored->name,
+                stored->remote->name,
+                [&context, stored = *stored, file, only = wish.only](int target, const std::string& to) {
                   return extract(context, stored, file->get(), target, to, only);
-                }, 0, true, wish.only.empty() ? stored->manifest.number[3] : 0, wish.only.empty() ? stored->manifest.number[4] : 0};
+                },
+                0,
+                true,
+                wish.only.empty() ? stored->manifest.number[3] : 0,
+                wish.only.empty() ? stored->manifest.number[4] : 0};
 }
 
 /// A mirror that was fetched and verified; it lies in the spool until it is written.
@@ -77,11 +91,14 @@ struct Fetched {
   UniqueFd mirror;
 };
 
-Result<Backup> obtain_mirror(Context& context, const policy::Service& service, const RestoreWish& wish, const std::string& keys) {
+Result<Backup> obtain_mirror(Context& context, const policy::Service& service, const RestoreWish& wish,
+                             const std::string& keys) {
   auto stored = find_mirror(context, service, keys, asked(service, wish));
   if (!stored) return pass(stored.error());
   if (wish.to.empty() && state::last_mirrored(context.state, service.name) > stored->record.number[1])
-    return fail(Exit::bad_data, "the newest mirror on the remotes is older than the last that this host made, so it does not take the tree's place and nothing was done; restore "
+    return fail(Exit::bad_data,
+                "the newest mirror on the remotes is older than the last that this host made, so it does not take the tree's "
+                "place and nothing was done; restore "
                 "with --to and look, or from an archive");
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
@@ -90,17 +107,28 @@ Result<Backup> obtain_mirror(Context& context, const policy::Service& service, c
   const auto left_out = verify_mirror(context, *stored, mirror->get());
   if (!left_out) return pass(left_out.error());
   if (*left_out > 0 && wish.to.empty())
-    return fail(Exit::io_error, "{} files of the mirror are not what its manifest says (named above), so it does not take the tree's place and nothing was done; "
-                "restore with --to and look, or from an archive", *left_out);
+    return fail(Exit::io_error,
+                "{} files of the mirror are not what its manifest says (named above), so it does not take the tree's place and "
+                "nothing was done; "
+                "restore with --to and look, or from an archive",
+                *left_out);
   // What the sync could not read has no line in the manifest, so nothing would be missed.
   if (!stored->complete() && wish.to.empty())
-    return fail(Exit::io_error, "the sync that made the mirror was not complete, so it does not take the tree's place and nothing was done; restore with --to and look, or "
+    return fail(Exit::io_error,
+                "the sync that made the mirror was not complete, so it does not take the tree's place and nothing was done; "
+                "restore with --to and look, or "
                 "from an archive");
   const bool complete = stored->complete();
   const auto fetched = std::make_shared<Fetched>(Fetched{std::move(*stored), std::move(*spool), std::move(*mirror)});
-  return Backup{"mirror", fetched->stored.remote->name,
-                [&context, fetched](int target, const std::string& to) { return extract_mirror(context, fetched->stored, fetched->mirror.get(), target, to); },
-                *left_out, complete, fetched->stored.record.number[3], fetched->stored.record.number[4]};
+  return Backup{"mirror",
+                fetched->stored.remote->name,
+                [&context, fetched](int target, const std::string& to) {
+                  return extract_mirror(context, fetched->stored, fetched->mirror.get(), target, to);
+                },
+                *left_out,
+                complete,
+                fetched->stored.record.number[3],
+                fetched->stored.record.number[4]};
 }
 
 Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
@@ -112,14 +140,22 @@ Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
   const auto done = backup->fill(target->fd(), wish.to);
   if (!done) return fail(done.error().exit, "{}; what was written so far is in {}, incomplete", done.error().sentence, wish.to);
   if (backup->left_out > 0)
-    return fail(Exit::io_error, "restored to {}, but {} files that are not what the mirror's manifest says were left out, and {} owners, attributes or times could not be "
-                "set (named above)", wish.to, backup->left_out, done->number[3]);
+    return fail(Exit::io_error,
+                "restored to {}, but {} files that are not what the mirror's manifest says were left out, and {} owners, "
+                "attributes or times could not be "
+                "set (named above)",
+                wish.to, backup->left_out, done->number[3]);
   if (!backup->complete)
-    return fail(Exit::io_error, "restored to {}, but the sync that made the mirror was not complete: files may be missing", wish.to);
+    return fail(Exit::io_error, "restored to {}, but the sync that made the mirror was not complete: files may be missing",
+                wish.to);
   if (done->number[3] > 0)
-    return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set (named above)", wish.to, done->number[3]);
-  Report report{fmt::format("restored to {}", wish.to), {monitor::text_field("archive", backup->name), monitor::text_field("from", backup->from)}};
-  if (wish.only.empty()) report.fields.insert(report.fields.end(), {monitor::number_field("members", done->number[1]), monitor::bytes_field("bytes", done->number[2])});
+    return fail(Exit::io_error, "restored to {}, but {} owners, attributes or times could not be set (named above)", wish.to,
+                done->number[3]);
+  Report report{fmt::format("restored to {}", wish.to),
+                {monitor::text_field("archive", backup->name), monitor::text_field("from", backup->from)}};
+  if (wish.only.empty())
+    report.fields.insert(report.fields.end(),
+                         {monitor::number_field("members", done->number[1]), monitor::bytes_field("bytes", done->number[2])});
   return report;
 }
 
@@ -130,11 +166,14 @@ Result<Report> restore(Context& context, const RestoreWish& wish) {
   if (!service) return pass(service.error());
   const auto& remotes = (*service)->remotes;
   if (!wish.remote.empty() && std::find(remotes.begin(), remotes.end(), wish.remote) == remotes.end())
-    return fail(Exit::not_permitted, "service.{}.remotes does not have {}; nothing was done", wish.service, escape_line(wish.remote, 64));
+    return fail(Exit::not_permitted, "service.{}.remotes does not have {}; nothing was done", wish.service,
+                escape_line(wish.remote, 64));
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
-  const Obtain obtain = [&] { return wish.mirror ? obtain_mirror(context, **service, wish, *keys) : obtain_archive(context, **service, wish, *keys); };
+  const Obtain obtain = [&] {
+    return wish.mirror ? obtain_mirror(context, **service, wish, *keys) : obtain_archive(context, **service, wish, *keys);
+  };
   return wish.to.empty() ? restore_in_place(context, **service, wish, obtain) : restore_to(wish, obtain);
 }
 

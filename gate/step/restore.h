@@ -12,16 +12,16 @@ namespace backupctl::step {
 /// What the operator wants back.
 struct RestoreWish {
   std::string service = {};
-  std::optional<CivilDate> date = {};   ///< nothing: the newest
-  bool mirror = false;                  ///< from the mirror and its manifest, not from an archive; there is no date then
-  std::string to = {};                  ///< absolute; an empty directory, made if it is not there. Empty: the service's tree
-  std::string remote = {};              ///< nothing but what lies there; empty: any of the service's remotes
-  std::vector<std::string> only = {};   ///< paths relative to the tree, canonical, none beneath another; empty: all
+  std::optional<CivilDate> date = {};  ///< nothing: the newest
+  bool mirror = false;                 ///< from the mirror and its manifest, not from an archive; there is no date then
+  std::string to = {};                 ///< absolute; an empty directory, made if it is not there. Empty: the service's tree
+  std::string remote = {};             ///< nothing but what lies there; empty: any of the service's remotes
+  std::vector<std::string> only = {};  ///< paths relative to the tree, canonical, none beneath another; empty: all
 };
 
 /// Fetches a backup and verifies all of it, signature, name, size, digest and every member, before anything is written
-/// (D6, X6), and a mirror file by file; then extracts it, members named as in the archive (`data/…`), with everything the archive knows (D7): into a
-/// directory, with which the service is not touched, or in place (restore_in_place.h).
+/// (D6, X6), and a mirror file by file; then extracts it, members named as in the archive (`data/…`), with everything the
+/// archive knows (D7): into a directory, with which the service is not touched, or in place (restore_in_place.h).
 Result<Report> restore(Context& context, const RestoreWish& wish);
 
 }  // namespace backupctl::step

@@ -27,7 +27,8 @@ Result<Where> where(int fd, const std::string& path) {
   struct statx st {};
   if (::statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, &st) != 0 || (st.stx_mask & STATX_MNT_ID) == 0)
     return fail_errno(Exit::bad_config, errno, "cannot tell on which file system {} lies; nothing was done", path);
-  return Where{st.stx_mnt_id, (std::uint64_t{st.stx_dev_major} << 32) | st.stx_dev_minor, (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
+  return Where{st.stx_mnt_id, (std::uint64_t{st.stx_dev_major} << 32) | st.stx_dev_minor,
+               (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
 }
 
 std::string parent_of(const std::string& path) {
@@ -61,11 +62,13 @@ Result<Ground> Ground::open(const policy::Service& service, bool only) {
   const auto tree = where_is_tree(service.path);
   if (!tree) return pass(tree.error());
   if (only && !tree->has_value())
-    return fail(Exit::bad_config, "the tree {} is not there, so single paths cannot be put into it; restore all of it; nothing was done",
+    return fail(Exit::bad_config,
+                "the tree {} is not there, so single paths cannot be put into it; restore all of it; nothing was done",
                 service.path);
   if (const auto mounts = mounts_beneath(service.path); !mounts.empty())
     return fail(Exit::unavailable,
-                "{} is a mount point inside the tree, and would be moved away with the old files; unmount it, or restore with --to; nothing was done",
+                "{} is a mount point inside the tree, and would be moved away with the old files; unmount it, or restore with "
+                "--to; nothing was done",
                 escape_line(mounts.front(), 512));
   Ground ground{.base = only ? service.path : parent_of(service.path), .stage = stage_of(service)};
   ground.mount = tree->has_value() && (*tree)->is_mount_point;
@@ -81,14 +84,16 @@ Result<Ground> Ground::open(const policy::Service& service, bool only) {
   if (!here || !there) return pass(here ? there.error() : here.error());
   if (here->device != there->device || here->mount != there->mount)
     return fail(Exit::bad_config,
-                "the staging directory {} lies on another file system or mount than {}, so that the trees cannot be exchanged in one step; set "
+                "the staging directory {} lies on another file system or mount than {}, so that the trees cannot be exchanged "
+                "in one step; set "
                 "service.{}.staging "
                 "in the policy to a directory on the same one, or restore with --to; nothing was done",
                 ground.stage, ground.base, service.name);
   return ground;
 }
 
-Result<std::vector<state::Exchange::Slot>> slots_of(const Ground& ground, const policy::Service& service, const std::vector<std::string>& only) {
+Result<std::vector<state::Exchange::Slot>> slots_of(const Ground& ground, const policy::Service& service,
+                                                    const std::vector<std::string>& only) {
   std::vector<state::Exchange::Slot> slots;
   if (!open_beneath(ground.stage_fd.get(), "data", O_RDONLY | O_DIRECTORY))
     return fail(Exit::bad_data, "the backup holds no directory \"data\", so it is not of a tree; nothing was exchanged");
@@ -100,12 +105,14 @@ Result<std::vector<state::Exchange::Slot>> slots_of(const Ground& ground, const 
       const UniqueFd above = open_beneath(tree.get(), path.substr(0, slash), O_RDONLY | O_DIRECTORY);
       if (above) continue;
       if (errno != ENOENT)
-        return fail_errno(Exit::unavailable, errno, "{} in the tree is no directory, so {} cannot be put back beneath it; nothing was exchanged",
+        return fail_errno(Exit::unavailable, errno,
+                          "{} in the tree is no directory, so {} cannot be put back beneath it; nothing was exchanged",
                           escape_line(path.substr(0, slash), 512), escape_line(path, 512));
       place = path.substr(0, slash);
       break;
     }
-    if (std::none_of(slots.begin(), slots.end(), [&](const auto& slot) { return slot.place == place; })) slots.push_back({place, "data/" + place});
+    if (std::none_of(slots.begin(), slots.end(), [&](const auto& slot) { return slot.place == place; }))
+      slots.push_back({place, "data/" + place});
   }
   return slots;
 }

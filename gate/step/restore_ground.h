@@ -23,9 +23,10 @@ struct Ground {
   static std::string stage_of(const policy::Service& service);
 };
 
-/// The names that change places once `stage` holds the restored files in `data/…`. Of a single path whose directory the tree does
-/// not have, the topmost that is missing. For a whole mount point: none, state::exchange() lists them.
-/// Error: Exit::bad_data, the backup holds no tree; Exit::unavailable, the tree has something else on the way to a path.
-Result<std::vector<state::Exchange::Slot>> slots_of(const Ground& ground, const policy::Service& service, const std::vector<std::string>& only);
+/// The names that change places once `stage` holds the restored files in `data/…`. Of a single path whose directory the tree
+/// does not have, the topmost that is missing. For a whole mount point: none, state::exchange() lists them. Error:
+/// Exit::bad_data, the backup holds no tree; Exit::unavailable, the tree has something else on the way to a path.
+Result<std::vector<state::Exchange::Slot>> slots_of(const Ground& ground, const policy::Service& service,
+                                                    const std::vector<std::string>& only);
 
 }  // namespace backupctl::step

@@ -45,12 +45,13 @@ Result<std::optional<state::Exchange>> settled_record(Context& context, const po
   record = state::read_exchange(context.state, service.name);
   if (!record || (record->has_value() && (*record)->broken_off())) return settled ? record : pass(settled.error());
   context.output.note("an earlier restore was broken off and is undone: the old files are in place", true);
-  if (!settled) context.output.note(settled.error().sentence, true);   // of files that do not let it start, others are wanted
+  if (!settled) context.output.note(settled.error().sentence, true);  // of files that do not let it start, others are wanted
   return record;
 }
 
 void tell_journal(Context& context, const std::string& service, const std::string& text) {
-  const auto told = journal::append(context.state, {"restore", {{"service", service}, {"text", text}}}, journal::Durability::now);
+  const auto told =
+      journal::append(context.state, {"restore", {{"service", service}, {"text", text}}}, journal::Durability::now);
   if (!told) context.output.note(told.error().sentence, true);
 }
 
@@ -69,7 +70,7 @@ bool is_wished(const Context& context, const state::Exchange& exchange, const Re
   const auto archive = policy::parse_archive_name(name);
   if (wish.mirror || !archive) return wish.mirror && !archive;
   if (wish.date) return archive->date == *wish.date;
-  const auto history = state::read_history(context.state, wish.service);   // "latest" is the one this host committed last
+  const auto history = state::read_history(context.state, wish.service);  // "latest" is the one this host committed last
   return history && history->newest_committed == archive->date;
 }
 
@@ -93,22 +94,28 @@ Result<> put_back_and_tell(Context& context, const policy::Service& service, con
 /// The service does not run on what was restored.
 Error go_back(Context& context, const policy::Service& service, const state::Exchange& exchange, const std::string& why) {
   context.output.note(fmt::format("the service does not run on what was restored ({}): going back", why), true);
-  const auto back = while_stopped(context, service, exchange.units, [&](const service::Names&) { return put_back_and_tell(context, service, exchange); });
+  const auto back = while_stopped(context, service, exchange.units,
+                                  [&](const service::Names&) { return put_back_and_tell(context, service, exchange); });
   if (!back && !state::read_exchange(context.state, service.name).value_or(exchange).has_value())
-    return {Exit::unavailable, fmt::format("the service does not run on what was restored ({}); the old files are in place again, but {}", why, back.error().sentence)};
-  if (!back)
     return {Exit::unavailable,
-            fmt::format(
-                "the service does not run on what was restored ({}), and going back failed: {}; see to it, then run backupctl --restore-rollback {}",
-                why, back.error().sentence, service.name)};
+            fmt::format("the service does not run on what was restored ({}); the old files are in place again, but {}", why,
+                        back.error().sentence)};
+  if (!back)
+    return {Exit::unavailable, fmt::format("the service does not run on what was restored ({}), and going back failed: {}; see "
+                                           "to it, then run backupctl --restore-rollback {}",
+                                           why, back.error().sentence, service.name)};
   static_cast<void>(remove_stage(exchange.stage));
   return {Exit::unavailable,
-          fmt::format("the service does not run on what was restored ({}), so the old files are in place again, and it runs as before", why)};
+          fmt::format(
+              "the service does not run on what was restored ({}), so the old files are in place again, and it runs as before",
+              why)};
 }
 
 Error undecided(const policy::Service& service, const std::string& why) {
-  return {Exit::unavailable, fmt::format("the service was not seen to run on what was restored ({}), and nothing more was changed: see that it runs and say the same --restore again, or "
-                                         "choose: --restore-rollback {} for the old files, --restore-commit {} to give them up", why, service.name, service.name)};
+  return {Exit::unavailable, fmt::format("the service was not seen to run on what was restored ({}), and nothing more was "
+                                         "changed: see that it runs and say the same --restore again, or "
+                                         "choose: --restore-rollback {} for the old files, --restore-commit {} to give them up",
+                                         why, service.name, service.name)};
 }
 
 Result<> prove(Context& context, const policy::Service& service, const service::Names& units) {
@@ -118,11 +125,12 @@ Result<> prove(Context& context, const policy::Service& service, const service::
 
 /// It runs on what was restored: what is old is kept until somebody decides.
 Result<Report> conclude(Context& context, const policy::Service& service, state::Exchange exchange, double downtime) {
-  if (exchange.units.empty() && controller_of(context, service) != nullptr) context.output.note("the service did not run before, so it was not started", false);
+  if (exchange.units.empty() && controller_of(context, service) != nullptr)
+    context.output.note("the service did not run before, so it was not started", false);
   exchange.phase = Phase::kept;
   if (auto written = state::write_exchange(context.state, exchange); !written) return pass(written.error());
-  Report report{fmt::format("restored {}; the old files are kept in {} until --restore-commit {} or --restore-rollback {}", service.path,
-                            exchange.stage, service.name, service.name),
+  Report report{fmt::format("restored {}; the old files are kept in {} until --restore-commit {} or --restore-rollback {}",
+                            service.path, exchange.stage, service.name, service.name),
                 {monitor::text_field("archive", exchange.backup)}};
   if (downtime > 0) report.fields.push_back(monitor::seconds_field("downtime", downtime));
   return report;
@@ -148,10 +156,14 @@ Result<> leave_room(const Ground& ground, const Backup& backup) {
   const auto room = room_on(ground.stage_fd.get());
   if (!room) return pass(room.error());
   const auto members = static_cast<std::uint64_t>(backup.members);
-  const std::uint64_t needed = static_cast<std::uint64_t>(backup.content) + members * room->block / 2;   // half of a last block each
+  const std::uint64_t needed =
+      static_cast<std::uint64_t>(backup.content) + members * room->block / 2;  // half of a last block each
   if (needed < room->bytes && members < room->files) return {};
-  return fail(Exit::io_error, "a second tree of {} files with {} bytes does not fit beside the first, with {} MB and a twentieth of the inodes left for the service itself; make "
-              "room, or restore with --to another file system; the service was not stopped, and its tree is as it was", members, needed, room->reserve >> 20);
+  return fail(Exit::io_error,
+              "a second tree of {} files with {} bytes does not fit beside the first, with {} MB and a twentieth of the inodes "
+              "left for the service itself; make "
+              "room, or restore with --to another file system; the service was not stopped, and its tree is as it was",
+              members, needed, room->reserve >> 20);
 }
 
 /// Where there is no tree nothing is known of it.
@@ -165,10 +177,12 @@ Result<> keep_root(const Ground& ground, const policy::Service& service) {
 Result<> stage(const Ground& ground, const policy::Service& service, const Backup& backup) {
   if (auto room = leave_room(ground, backup); !room) return pass(room.error());
   const auto filled = backup.fill(ground.stage_fd.get(), ground.stage);
-  if (!filled) return fail(filled.error().exit, "{}; the service was not stopped, and its tree is as it was", filled.error().sentence);
+  if (!filled)
+    return fail(filled.error().exit, "{}; the service was not stopped, and its tree is as it was", filled.error().sentence);
   if (filled->number[3] > 0)
     return fail(Exit::io_error,
-                "{} owners, attributes or times could not be set (named above), so the tree was not exchanged; restore with --to and look",
+                "{} owners, attributes or times could not be set (named above), so the tree was not exchanged; restore with "
+                "--to and look",
                 filled->number[3]);
   // Of an archive that an earlier script made of what lies in the tree: its own owner and mode are the present tree's.
   if (filled->number[7] != 1)
@@ -178,7 +192,8 @@ Result<> stage(const Ground& ground, const policy::Service& service, const Backu
 
 /// A restore that ended between the exchange and the proof.
 Result<Report> take_up(Context& context, const policy::Service& service, const state::Exchange& exchange) {
-  context.output.note(fmt::format("taking up the restore of {}, which was broken off after the exchange", exchange.backup), true);
+  context.output.note(fmt::format("taking up the restore of {}, which was broken off after the exchange", exchange.backup),
+                      true);
   if (auto ended = end_lease(context.state, context.session, service.name); !ended)
     return pass(undecided(service, ended.error().sentence));
   // Its files may have been written to for days, and giving those up is no decision for a program.
@@ -195,33 +210,41 @@ Result<const policy::Service*> restorable(const Context& context, const std::str
   const auto found = context.policy.services.find(name);
   if (found == context.policy.services.end())
     return fail(Exit::not_permitted,
-                "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); nothing was done",
+                "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); "
+                "nothing was done",
                 escape_line(name, 64));
   if (found->second.source != policy::SourceKind::tree)
     return fail(Exit::not_permitted, "this version of backupctl cannot restore this kind of source");
   return &found->second;
 }
 
-Result<Report> restore_in_place(Context& context, const policy::Service& service, const RestoreWish& wish, const Obtain& obtain) {
+Result<Report> restore_in_place(Context& context, const policy::Service& service, const RestoreWish& wish,
+                                const Obtain& obtain) {
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto earlier = settled_record(context, service);
   if (!earlier) return pass(earlier.error());
-  if (earlier->has_value() && (*earlier)->phase == Phase::unproven && is_wished(context, **earlier, wish)) return take_up(context, service, **earlier);
+  if (earlier->has_value() && (*earlier)->phase == Phase::unproven && is_wished(context, **earlier, wish))
+    return take_up(context, service, **earlier);
   if (earlier->has_value())
-    return fail(Exit::unavailable,
-                "the old files of an earlier restore ({}) are still kept; give them up with --restore-commit {}, or put them back with "
-                "--restore-rollback {}; nothing was done",
-                (*earlier)->backup, service.name, service.name);
+    return fail(
+        Exit::unavailable,
+        "the old files of an earlier restore ({}) are still kept; give them up with --restore-commit {}, or put them back with "
+        "--restore-rollback {}; nothing was done",
+        (*earlier)->backup, service.name, service.name);
   const auto ground = Ground::open(service, !wish.only.empty());
   if (!ground) return pass(ground.error());
   Staged staged(ground->stage);
   if (!remove_beneath(ground->stage_fd.get()))
-    return fail_errno(Exit::io_error, errno, "cannot clear {} of what an earlier restore left; nothing was done", ground->stage);
+    return fail_errno(Exit::io_error, errno, "cannot clear {} of what an earlier restore left; nothing was done",
+                      ground->stage);
   const auto backup = obtain();
   if (!backup) return pass(backup.error());
   if (!service.exclude.empty() && wish.only.empty())
-    context.output.note("what the policy's exclude leaves out is in no backup: after this it is among the old files alone, until they are given up", true);
+    context.output.note(
+        "what the policy's exclude leaves out is in no backup: after this it is among the old files alone, until they are "
+        "given up",
+        true);
   if (auto staged_all = stage(*ground, service, *backup); !staged_all) return pass(staged_all.error());
 
   state::Exchange exchange{.service = service.name,
@@ -231,21 +254,27 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
                            .stage = ground->stage,
                            .entries = ground->mount && wish.only.empty()};
   bool exchanged = false;
-  const auto downtime = while_stopped(context, service, {}, [&](const service::Names& ran) -> Result<> {
-    exchange.units = ran;
-    auto slots = slots_of(*ground, service, wish.only);   // of the tree as it is now: the service may have made what was missing
-    if (!slots) return pass(slots.error());
-    exchange.slots = std::move(*slots);
-    if (auto forgotten = forget_snapshot(service); !forgotten) return forgotten;
-    if (auto done = state::exchange(context.state, exchange); !done) return done;
-    exchanged = true;
-    tell_journal(context, service.name, fmt::format("exchanged: {} is in place, the old files are in {}", exchange.backup, exchange.stage));
-    return {};
-  }, [&](const service::Names& started) { return prove(context, service, started); });
+  const auto downtime = while_stopped(
+      context, service, {},
+      [&](const service::Names& ran) -> Result<> {
+        exchange.units = ran;
+        auto slots =
+            slots_of(*ground, service, wish.only);  // of the tree as it is now: the service may have made what was missing
+        if (!slots) return pass(slots.error());
+        exchange.slots = std::move(*slots);
+        if (auto forgotten = forget_snapshot(service); !forgotten) return forgotten;
+        if (auto done = state::exchange(context.state, exchange); !done) return done;
+        exchanged = true;
+        tell_journal(context, service.name,
+                     fmt::format("exchanged: {} is in place, the old files are in {}", exchange.backup, exchange.stage));
+        return {};
+      },
+      [&](const service::Names& started) { return prove(context, service, started); });
   const auto left = state::read_exchange(context.state, service.name);
   if (!left || left->has_value()) staged.keep();  // there is a way back, which leads through it
   if (!exchanged) return pass(downtime.error());
-  if (!downtime && context.session.over()) return pass(undecided(service, downtime.error().sentence));   // nobody looked to the end
+  if (!downtime && context.session.over())
+    return pass(undecided(service, downtime.error().sentence));  // nobody looked to the end
   if (!downtime) return pass(go_back(context, service, exchange, downtime.error().sentence));
   return conclude(context, service, exchange, *downtime);
 }
@@ -277,7 +306,8 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   const bool there = state::read_exchange(context.state, service.name).value_or(std::nullopt).has_value();
   const auto record = settled_record(context, service);
   if (!record) return pass(record.error());
-  if (!there) return fail(Exit::unavailable, "nothing is kept of a restore of {}, so there is nothing to put back", service.name);
+  if (!there)
+    return fail(Exit::unavailable, "nothing is kept of a restore of {}, so there is nothing to put back", service.name);
   double downtime = 0;
   if (record->has_value()) {
     const auto back = while_stopped(context, service, (*record)->units, [&](const service::Names&) -> Result<> {
@@ -288,9 +318,11 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   } else if (auto ended = end_lease(context.state, context.session, service.name); !ended) {
     return pass(ended.error());
   }
-  Report report{fmt::format("the old files are in place again; what had been restored is in {} until --restore-commit {} or the next restore",
-                            Ground::stage_of(service), service.name),
-                {}};
+  Report report{
+      fmt::format(
+          "the old files are in place again; what had been restored is in {} until --restore-commit {} or the next restore",
+          Ground::stage_of(service), service.name),
+      {}};
   if (downtime > 0) report.fields.push_back(monitor::seconds_field("downtime", downtime));
   return report;
 }

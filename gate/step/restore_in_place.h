@@ -31,7 +31,8 @@ using Obtain = std::function<Result<Backup>()>;
 /// starts the service (D6), and the host starts it (S1).
 /// Error: Exit::unavailable, there are old files still; the service does not run on what was restored, or cannot be stopped.
 /// Others as their sentences say. After each the old files are in place, unless it says otherwise.
-Result<Report> restore_in_place(Context& context, const policy::Service& service, const RestoreWish& wish, const Obtain& obtain);
+Result<Report> restore_in_place(Context& context, const policy::Service& service, const RestoreWish& wish,
+                                const Obtain& obtain);
 
 /// Gives up what a restore put aside. Exit::skipped when there is nothing.
 Result<Report> restore_commit(Context& context, const std::string& name);

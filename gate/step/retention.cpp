@@ -44,7 +44,8 @@ Result<std::vector<std::string>> candidates(Context& context, RemoteFiles& remot
       continue;
     }
     context.output.note(fmt::format("{} does not fit its manifest ({}): it is neither counted nor deleted", entry.name,
-                                    checked ? "size or status" : checked.error().sentence), true);
+                                    checked ? "size or status" : checked.error().sentence),
+                        true);
   }
   return found;
 }
@@ -100,11 +101,15 @@ Result<> check_clock(Context& context, const std::string& service, CivilDate tod
   if (!fault) return {};
   // Nothing that this host remembers can make that one right.
   const bool certain = policy::clock_fault(today, {}).has_value();
-  return fail(Exit::bad_config, "the clock shows {}, {}: nothing was sent and nothing was deleted; set this host's clock{}", format_date(today), *fault,
-              certain ? "" : fmt::format(", or, if it is right, remove {} and every archive of a later date", context.state.at("history/" + service)));
+  return fail(Exit::bad_config, "the clock shows {}, {}: nothing was sent and nothing was deleted; set this host's clock{}",
+              format_date(today), *fault,
+              certain ? ""
+                      : fmt::format(", or, if it is right, remove {} and every archive of a later date",
+                                    context.state.at("history/" + service)));
 }
 
-Result<> note_committed(Context& context, const policy::Service& service, const std::string& remote, CivilDate date, std::int64_t bytes) {
+Result<> note_committed(Context& context, const policy::Service& service, const std::string& remote, CivilDate date,
+                        std::int64_t bytes) {
   const auto kept = state::change_memory(context.state, service.name, [&](state::Memory& memory) {
     state::remember_archive(memory, {date, ::time(nullptr), bytes, {remote}});
     memory.first_committed = std::min(memory.first_committed.value_or(date), date);
@@ -117,13 +122,16 @@ Result<> note_committed(Context& context, const policy::Service& service, const 
   return state::write_history(context.state, service.name, *history);
 }
 
-Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::Plan& plan, CivilDate today, const std::string& keys,
-                           std::vector<Entry> before, const std::string& committed) {
+Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::Plan& plan, CivilDate today,
+                           const std::string& keys, std::vector<Entry> before, const std::string& committed) {
   const policy::Service& service = *plan.service;
   auto history = state::read_history(context.state, service.name);
   if (!history) return pass(history.error());
   const auto judge = [&](const std::vector<std::string>& names) {
-    return policy::retain(names, {.today = today, .keep = plan.keep, .keep_last = plan.keep_last, .service = service.name,
+    return policy::retain(names, {.today = today,
+                                  .keep = plan.keep,
+                                  .keep_last = plan.keep_last,
+                                  .service = service.name,
                                   .newest_committed = history->newest_committed});
   };
   for (const std::string& name : {committed, committed + std::string(manifest_ending)})
@@ -133,7 +141,8 @@ Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::
   if (!verdicts) return pass(verdicts.error());
   // An archive that does not count can only make others stay: where nothing goes although all are taken to count, nothing goes,
   // and a service that stands still meanwhile need not wait until every manifest was read.
-  const bool sweeps = std::any_of(before.begin(), before.end(), [&](const Entry& entry) { return is_leftover(service.name, entry); });
+  const bool sweeps =
+      std::any_of(before.begin(), before.end(), [&](const Entry& entry) { return is_leftover(service.name, entry); });
   if (sweeps || !policy::deletions(*verdicts, 1).empty()) {
     auto entries = remote.list(remote.layout().archives(service.name));
     if (!entries) return pass(entries.error());
@@ -153,8 +162,11 @@ Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::
     // Counted and journalled before it is done (X9): a crash may count one too many, never one too few.
     ++history->deleted;
     if (auto counted = state::write_history(context.state, service.name, *history); !counted) return pass(counted.error());
-    const auto said = journal::append(context.state, {"delete", {{"service", service.name}, {"remote", remote.remote().name}, {"archive", name}, {"reason", (*verdicts)[i].reason}}},
-                                      journal::Durability::now);
+    const auto said = journal::append(
+        context.state,
+        {"delete",
+         {{"service", service.name}, {"remote", remote.remote().name}, {"archive", name}, {"reason", (*verdicts)[i].reason}}},
+        journal::Durability::now);
     if (!said) return pass(said.error());
     context.output.step(fmt::format("deleting {} from {}: {}", name, remote.remote().name, (*verdicts)[i].reason));
     if (auto removed = remove_archive(remote, service.name, name); !removed) return pass(removed.error());

@@ -18,15 +18,15 @@ namespace {
 /// How a verb queues and how its journal entries are kept.
 struct Row {
   Verb verb;
-  Result<Report> (*run)(Context&, const policy::Plan&);   ///< nullptr: not built
-  bool waits;         ///< for a slot and for the service
+  Result<Report> (*run)(Context&, const policy::Plan&);  ///< nullptr: not built
+  bool waits;                                            ///< for a slot and for the service
   bool waits_for_disk;
 };
 constexpr Row rows[] = {
-    {Verb::stop, stop, true, true},        {Verb::start, start, false, true},    {Verb::sync, sync, true, true},
-    {Verb::archive, archive, true, true},  {Verb::sync_extra, sync, true, true}, {Verb::snapshot, snapshot, true, true},
-    {Verb::backup, backup, true, true},    {Verb::verify, verify_stored, false, true},  {Verb::export_, nullptr, true, true},
-    {Verb::status, status, false, false},  {Verb::list, list, false, false},     {Verb::version, version, false, false},
+    {Verb::stop, stop, true, true},       {Verb::start, start, false, true},          {Verb::sync, sync, true, true},
+    {Verb::archive, archive, true, true}, {Verb::sync_extra, sync, true, true},       {Verb::snapshot, snapshot, true, true},
+    {Verb::backup, backup, true, true},   {Verb::verify, verify_stored, false, true}, {Verb::export_, nullptr, true, true},
+    {Verb::status, status, false, false}, {Verb::list, list, false, false},           {Verb::version, version, false, false},
 };
 const Row& row_of(Verb verb) { return rows[static_cast<std::size_t>(verb)]; }
 
@@ -46,14 +46,16 @@ Result<std::vector<state::Lock>> queue(Context& context, const policy::Plan& pla
   for (std::uint32_t i = 0; i < context.policy.gate.slots; ++i) slots.push_back(fmt::format("slot-{}", i));
   const auto wait = context.policy.gate.lock_wait;
   std::vector<state::Lock> locks;
-  auto slot = state::take_any(context.state, slots, wait, context.session,
-                              fmt::format("other steps kept this host busy for {} s, so nothing was done; try again later", wait.count()));
+  auto slot = state::take_any(
+      context.state, slots, wait, context.session,
+      fmt::format("other steps kept this host busy for {} s, so nothing was done; try again later", wait.count()));
   if (!slot) return pass(slot.error());
   locks.push_back(std::move(*slot));
   const std::string name = (plan.target != nullptr ? "target-" : "service-") + name_of(plan);
-  auto lock = state::take_any(context.state, {name}, wait, context.session,
-                              fmt::format("another step of {} has run for {} s, so nothing was done; try again later", name_of(plan), wait.count()),
-                              plan.service != nullptr ? start_lock(plan.service->name) : "");
+  auto lock = state::take_any(
+      context.state, {name}, wait, context.session,
+      fmt::format("another step of {} has run for {} s, so nothing was done; try again later", name_of(plan), wait.count()),
+      plan.service != nullptr ? start_lock(plan.service->name) : "");
   if (!lock) return pass(lock.error());
   locks.push_back(std::move(*lock));
   if (plan.service != nullptr)
@@ -74,8 +76,11 @@ Result<Report> run_row(Context& context, const policy::Plan& plan, const Row& ro
 journal::Entry end_entry(const policy::Plan& plan, const Options& options, const Result<Report>& report, double seconds) {
   const Exit exit = report ? report->exit : report.error().exit;
   journal::Entry entry{"end",
-                       {{"step", subject_of(plan)}, {"client", options.caller}, {"exit", std::to_string(to_status(exit))},
-                        {"seconds", fmt::format("{:.3f}", seconds)}, {"text", report ? report->text : report.error().sentence}}};
+                       {{"step", subject_of(plan)},
+                        {"client", options.caller},
+                        {"exit", std::to_string(to_status(exit))},
+                        {"seconds", fmt::format("{:.3f}", seconds)},
+                        {"text", report ? report->text : report.error().sentence}}};
   if (report)
     for (const monitor::Field& field : report->fields) entry.fields.emplace_back(field.name, field.human);
   return entry;
@@ -83,7 +88,8 @@ journal::Entry end_entry(const policy::Plan& plan, const Options& options, const
 
 /// Whether the request would stop its service.
 bool stops(const policy::Plan& plan) {
-  if (plan.service == nullptr || plan.service->controller.empty() || plan.service->consistency == policy::Consistency::hot) return false;
+  if (plan.service == nullptr || plan.service->controller.empty() || plan.service->consistency == policy::Consistency::hot)
+    return false;
   if (plan.verb == Verb::stop || plan.verb == Verb::snapshot || plan.verb == Verb::backup) return true;
   const bool reads = plan.verb == Verb::sync || plan.verb == Verb::archive;
   return reads && plan.service->consistency == policy::Consistency::snapshot && !young_snapshot(*plan.service);
@@ -104,12 +110,15 @@ std::string not_built(const policy::Policy& policy, const policy::Plan& plan) {
   const auto still_open = [](std::string_view what) { return fmt::format("this version of backupctl cannot do {}", what); };
   if (row_of(plan.verb).run == nullptr) return still_open(info(plan.verb).word);
   if (plan.verb == Verb::verify)  // asks neither how the service is read nor who stops it
-    return plan.service->source != policy::SourceKind::tree ? still_open("this kind of source") : plan.snapshot_id ? still_open("--snapshot-id of a tree") : "";
+    return plan.service->source != policy::SourceKind::tree ? still_open("this kind of source")
+           : plan.snapshot_id                               ? still_open("--snapshot-id of a tree")
+                                                            : "";
   if (plan.service == nullptr || !row_of(plan.verb).waits) return {};
   if (plan.service->source != policy::SourceKind::tree) return still_open("this kind of source");
   if (!plan.service->sqlite.empty()) return still_open("sqlite = […]");
   const auto controller = policy.controllers.find(plan.service->controller);
-  if (controller != policy.controllers.end() && !service::is_built(controller->second.kind)) return still_open("this kind of controller");
+  if (controller != policy.controllers.end() && !service::is_built(controller->second.kind))
+    return still_open("this kind of controller");
   return {};
 }
 
@@ -130,7 +139,8 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
     return refusal.exit;
   };
   if (const std::string why = not_built(policy, plan); !why.empty()) return refuse(RefusalCode::verb_not_for_source, why);
-  if (options.over_gate && keeps_down(state, plan)) return refuse(RefusalCode::too_often, info(RefusalCode::too_often).sentence);
+  if (options.over_gate && keeps_down(state, plan))
+    return refuse(RefusalCode::too_often, info(RefusalCode::too_often).sentence);
   request_entry.fields.emplace_back("rule", plan.rule);
   if (auto written = record(request_entry); !written) {
     // A start needs no writable journal (S1); everything else does not run unrecorded (X9).
@@ -169,9 +179,13 @@ Exit start_from_lease(const Request& request, const state::StateDir& state, cons
   auto started = end_lease(state, session, request.name);
   if (!started) return refuse(started.error());
   if (!*started)
-    return refuse({Exit::bad_config, "the policy of this host is not valid and the service has no lease, so nothing was started; on the host run backupctl --check-policy"});
-  static_cast<void>(journal::append(state, {"start", {{"service", request.name}, {"text", "started from its lease; the policy is not valid: " + broken.sentence}}},
-                                    journal::Durability::later));
+    return refuse({Exit::bad_config,
+                   "the policy of this host is not valid and the service has no lease, so nothing was started; on the host run "
+                   "backupctl --check-policy"});
+  static_cast<void>(journal::append(
+      state,
+      {"start", {{"service", request.name}, {"text", "started from its lease; the policy is not valid: " + broken.sentence}}},
+      journal::Durability::later));
   output.result("started what the lease lists", {});
   return Exit::done;
 }

@@ -10,9 +10,9 @@ namespace backupctl::step {
 
 /// Who runs a step, and how.
 struct Options {
-  std::string caller = "operator";   ///< client name, or "operator"
-  bool over_gate = true;             ///< a client at the other end, whose death ends the step
-  bool replace = false;              ///< the operator's --replace
+  std::string caller = "operator";  ///< client name, or "operator"
+  bool over_gate = true;            ///< a client at the other end, whose death ends the step
+  bool replace = false;             ///< the operator's --replace
 };
 
 /// Runs an allowed request: journals it durably (X9), queues for a slot and for the service (S4), runs the step, journals its

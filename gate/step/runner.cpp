@@ -31,8 +31,8 @@ bool drain(int fd, std::string& text) {
 }
 
 /// podman and systemctl need no more. Rootless podman gets its own through runuser.
-const std::vector<std::string> built_environment = {
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root", "LOGNAME=root", "LC_ALL=C.UTF-8"};
+const std::vector<std::string> built_environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                                    "HOME=/root", "USER=root", "LOGNAME=root", "LC_ALL=C.UTF-8"};
 
 /// @param note  keeps what runs on disk as long as it does
 Result<service::CommandOutput> run(monitor::Session& session, const policy::Argv& argv, policy::Seconds within,
@@ -77,7 +77,9 @@ Result<service::CommandOutput> run(monitor::Session& session, const policy::Argv
     }
     if (!over) continue;
     child->signal(SIGTERM);  // its destructor kills the group (S5) when this does not help within a moment
-    struct timespec moment{0, 200'000'000};
+    struct timespec moment {
+      0, 200'000'000
+    };
     ::nanosleep(&moment, nullptr);
     if (!ready) return pass(ready.error());
     output.timed_out = true;

@@ -12,7 +12,9 @@
 namespace backupctl::step {
 namespace {
 
-std::string record_of(const state::StateDir& state, const std::string& service) { return state.at("drills/" + service + ".scratch"); }
+std::string record_of(const state::StateDir& state, const std::string& service) {
+  return state.at("drills/" + service + ".scratch");
+}
 std::string last_part(const std::string& service) { return "/backupctl-drill-" + service; }
 
 }  // namespace
@@ -25,7 +27,8 @@ Result<> Scratch::sweep(const state::StateDir& state, const std::string& service
   if (!path) return pass(path.error());
   // Whatever the file says, nothing is removed that a drill cannot have made.
   if (path->ends_with(last_part(service)) && !state::remove_tree(*path))
-    return fail(Exit::io_error, "{}, which a drill left that was broken off, cannot be removed; remove it and {} by hand", *path, record);
+    return fail(Exit::io_error, "{}, which a drill left that was broken off, cannot be removed; remove it and {} by hand",
+                *path, record);
   ::unlink(record.c_str());
   return {};
 }
@@ -41,8 +44,9 @@ Result<Scratch> Scratch::make(const state::StateDir& state, const std::string& s
   }
   if (auto trusted = open_trusted(where); !trusted) return pass(trusted.error());
   const std::string path = where + last_part(service);
-  struct stat st{};
-  if (::lstat(path.c_str(), &st) == 0) return fail(Exit::io_error, "{} is there already, and no drill of this host made it; nothing was done", path);
+  struct stat st {};
+  if (::lstat(path.c_str(), &st) == 0)
+    return fail(Exit::io_error, "{} is there already, and no drill of this host made it; nothing was done", path);
   if (auto recorded = write_file_durably(record_of(state, service), path, 0600); !recorded) return pass(recorded.error());
   scratch.record_ = record_of(state, service);
   if (::mkdir(path.c_str(), 0700) != 0) return fail_errno(Exit::io_error, errno, "cannot make {}; nothing was done", path);
@@ -53,13 +57,16 @@ Result<Scratch> Scratch::make(const state::StateDir& state, const std::string& s
 }
 
 Scratch::Scratch(Scratch&& other) noexcept
-    : spool_(std::move(other.spool_)), path_(std::exchange(other.path_, "")), record_(std::exchange(other.record_, "")), fd_(std::move(other.fd_)) {
+    : spool_(std::move(other.spool_)),
+      path_(std::exchange(other.path_, "")),
+      record_(std::exchange(other.record_, "")),
+      fd_(std::move(other.fd_)) {
   other.spool_.reset();
 }
 
 Scratch::~Scratch() {
   fd_.reset();
-  if (!path_.empty() && !state::remove_tree(path_)) return;   // the record stays, for the next drill
+  if (!path_.empty() && !state::remove_tree(path_)) return;  // the record stays, for the next drill
   if (!record_.empty()) ::unlink(record_.c_str());
 }
 

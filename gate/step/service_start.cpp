@@ -24,7 +24,8 @@ Result<> bring_to_rest(const state::StateDir& state, monitor::Session& session, 
   const auto now = service::query((*lease)->controller, service, run, false);
   if (!now && early && (*lease)->boot_id != lease::boot_id()) return {};
   if (!now) return pass(now.error());
-  return service::stop((*lease)->controller, service, now->to_stop(), std::min<policy::Seconds>(session.left(), longest_stop), stopping_runner(session, state, service));
+  return service::stop((*lease)->controller, service, now->to_stop(), std::min<policy::Seconds>(session.left(), longest_stop),
+                       stopping_runner(session, state, service));
 }
 
 }  // namespace
@@ -36,21 +37,26 @@ Result<> settle_restore(const state::StateDir& state, monitor::Session& session,
   if (!record) return pass(record.error());
   if (!record->has_value() || !(*record)->broken_off()) return {};
   if (auto rests = bring_to_rest(state, session, service, early); !rests)
-    return fail(rests.error().exit, "a restore of {} was broken off, the service runs on what may be a mixture, and it could not be stopped: {}", service,
-                rests.error().sentence);
+    return fail(rests.error().exit,
+                "a restore of {} was broken off, the service runs on what may be a mixture, and it could not be stopped: {}",
+                service, rests.error().sentence);
   const auto undone = state::settle_exchange(state, service);
   if (!undone) return pass(undone.error());
   if (*undone)
-    static_cast<void>(journal::append(state, {"restore", {{"service", service}, {"text", "a restore that was broken off is undone: the old files are in place"}}},
-                                      journal::Durability::later));
+    static_cast<void>(journal::append(
+        state,
+        {"restore", {{"service", service}, {"text", "a restore that was broken off is undone: the old files are in place"}}},
+        journal::Durability::later));
   return {};
 }
 
-Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, monitor::Session& session, const std::string& service) {
+Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, monitor::Session& session,
+                                               const std::string& service) {
   session.see_through();
   std::vector<state::Lock> locks;
-  auto start = state::take_any(state, {start_lock(service)}, session.left(), session,
-                               fmt::format("another start of {} has not ended, so nothing was done; see backupctl --status {}", service, service));
+  auto start = state::take_any(
+      state, {start_lock(service)}, session.left(), session,
+      fmt::format("another start of {} has not ended, so nothing was done; see backupctl --status {}", service, service));
   if (!start) return pass(start.error());
   locks.push_back(std::move(*start));
   auto idle = state::take_over(state, "service-" + service, grace_of_a_step, session);
@@ -61,7 +67,8 @@ Result<std::vector<state::Lock>> clear_the_way(const state::StateDir& state, mon
   return locks;
 }
 
-Result<std::optional<lease::Lease>> end_lease(const state::StateDir& state, monitor::Session& session, const std::string& name) {
+Result<std::optional<lease::Lease>> end_lease(const state::StateDir& state, monitor::Session& session,
+                                              const std::string& name) {
   auto lease = lease::read(state.fd(), name);
   if (!lease) return pass(lease.error());
   if (!lease->has_value()) return lease;

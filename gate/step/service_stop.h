@@ -12,16 +12,16 @@ namespace backupctl::step {
 /// A service that a step stopped.
 struct Stopped {
   lease::Lease lease;
-  std::size_t units = 0;      ///< stopped just now
-  double seconds = 0;         ///< that stopping took
-  monitor::Clock::time_point since;   ///< when stopping began (S3)
+  std::size_t units = 0;             ///< stopped just now
+  double seconds = 0;                ///< that stopping took
+  monitor::Clock::time_point since;  ///< when stopping began (S3)
 };
 
-/// Stops what runs of the service, whatever its consistency, under a lease with a guardian (S1, S2); with the service's lock held.
-/// One that is stopped already keeps its lease. @param due  units that the lease starts although they do not run now
+/// Stops what runs of the service, whatever its consistency, under a lease with a guardian (S1, S2); with the service's lock
+/// held. One that is stopped already keeps its lease. @param due  units that the lease starts although they do not run now
 /// @return nothing when nothing ran and nothing is due. Error: it runs again as before, or its sentence says that it does not.
-Result<std::optional<Stopped>> stop_service(Context& context, const policy::Service& service, const policy::Controller& controller,
-                                            const service::Names& due = {});
+Result<std::optional<Stopped>> stop_service(Context& context, const policy::Service& service,
+                                            const policy::Controller& controller, const service::Names& due = {});
 
 /// Starts what the service's lease lists and ends the lease, by the step that holds the service's lock: nobody else reads it.
 /// Has its own time, since the request's may be what ran out. Error: the lease stays, the guardian goes on trying.

@@ -23,9 +23,12 @@ std::string host_name() {
 
 std::string_view word(policy::Consistency consistency) {
   switch (consistency) {
-    case policy::Consistency::cold: return "cold";
-    case policy::Consistency::snapshot: return "snapshot";
-    case policy::Consistency::hot: return "hot";
+    case policy::Consistency::cold:
+      return "cold";
+    case policy::Consistency::snapshot:
+      return "snapshot";
+    case policy::Consistency::hot:
+      return "hot";
   }
   return "";
 }
@@ -52,22 +55,27 @@ manifest::Manifest tree_manifest(const Context& context, const policy::Service& 
   return manifest;
 }
 
-Result<> write_signed(Context& context, const manifest::Manifest& manifest, const state::Spool& spool, const std::string& file, const std::string& keys) {
+Result<> write_signed(Context& context, const manifest::Manifest& manifest, const state::Spool& spool, const std::string& file,
+                      const std::string& keys) {
   auto object = manifest::signed_object(manifest);
   if (!object) return pass(object.error());
   auto signature = sign(context, *object);
   if (!signature) return pass(signature.error());
   UniqueFd list = open_beneath(spool.fd(), "files.jsonl", O_RDONLY);
   UniqueFd out = open_beneath(spool.fd(), file, O_WRONLY | O_CREAT | O_EXCL, 0644);
-  if (!list || !out) return fail_errno(Exit::io_error, errno, "cannot write the manifest in {}; nothing was sent", spool.path());
+  if (!list || !out)
+    return fail_errno(Exit::io_error, errno, "cannot write the manifest in {}; nothing was sent", spool.path());
   ::fchmod(out.get(), 0644);
   if (auto assembled = manifest::assemble(out.get(), *object, *signature, list.get()); !assembled) return assembled;
   const UniqueFd whole = open_beneath(spool.fd(), file, O_RDONLY);
   auto trusted = memory_file(keys);
-  if (!whole || !trusted) return fail_errno(Exit::io_error, errno, "cannot read the manifest back in {}; nothing was sent", spool.path());
-  if (auto checked = run_relay(context, {"manifest", manifest.service, manifest.archive}, whole.get(), {trusted->get()}); !checked)
-    return fail(checked.error().exit == Exit::bad_data ? Exit::bug : checked.error().exit, "the manifest of {} would not be accepted by a restore, so nothing was sent: {}",
-                manifest.archive, checked.error().sentence);
+  if (!whole || !trusted)
+    return fail_errno(Exit::io_error, errno, "cannot read the manifest back in {}; nothing was sent", spool.path());
+  if (auto checked = run_relay(context, {"manifest", manifest.service, manifest.archive}, whole.get(), {trusted->get()});
+      !checked)
+    return fail(checked.error().exit == Exit::bad_data ? Exit::bug : checked.error().exit,
+                "the manifest of {} would not be accepted by a restore, so nothing was sent: {}", manifest.archive,
+                checked.error().sentence);
   return {};
 }
 

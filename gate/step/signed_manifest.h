@@ -16,6 +16,7 @@ manifest::Manifest tree_manifest(const Context& context, const policy::Service& 
 /// Signs it, puts it together with the spool's files.jsonl as the new file `file` of the spool, and has it read as a restore
 /// will read it: what could not be restored is not sent. @param keys  the trusted keys, as config::trusted_keys() gives them
 /// Error: Exit::io_error, the spool is full; Exit::bug, it would not be accepted.
-Result<> write_signed(Context& context, const manifest::Manifest& manifest, const state::Spool& spool, const std::string& file, const std::string& keys);
+Result<> write_signed(Context& context, const manifest::Manifest& manifest, const state::Spool& spool, const std::string& file,
+                      const std::string& keys);
 
 }  // namespace backupctl::step

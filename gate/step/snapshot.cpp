@@ -29,7 +29,7 @@ namespace {
 
 constexpr const char* folder = "snapshot";
 constexpr const char* probe_name = "probe";
-constexpr std::uint64_t least_left = std::uint64_t{64} << 20;   ///< bytes between two looks of the stager at the free space
+constexpr std::uint64_t least_left = std::uint64_t{64} << 20;  ///< bytes between two looks of the stager at the free space
 
 /// What a snapshot is of: with another path, or other patterns, it is none of this service any more.
 std::string identity(const policy::Service& service) {
@@ -80,7 +80,9 @@ Result<bool> Snapshot::probe_btrfs() {
   if (!snapshot::is_subvolume(tree_.get())) return false;
   if (auto removed = snapshot::remove_btrfs(staging_.get(), probe_name); !removed) return pass(removed.error());
   if (auto made = snapshot::make_btrfs(tree_.get(), staging_.get(), probe_name); !made) {
-    context_.output.note(fmt::format("no btrfs snapshot can be made in {} ({}), so the tree is copied there", service_.staging, made.error().sentence), true);
+    context_.output.note(fmt::format("no btrfs snapshot can be made in {} ({}), so the tree is copied there", service_.staging,
+                                     made.error().sentence),
+                         true);
     return false;
   }
   if (auto removed = snapshot::remove_btrfs(staging_.get(), probe_name); !removed) return pass(removed.error());
@@ -92,10 +94,14 @@ Result<Record> Snapshot::pass_over(bool hot, bool any_boot) {
   if (!boot) return pass(boot.error());
   auto worker = Worker::hire(context_, sandbox::RoleName::stager);
   if (!worker) return pass(worker.error());
-  if (auto shown = worker->show_tree(tree_.get(), service_.path, sandbox::source_dir, false); !shown) return pass(shown.error());
-  if (auto shown = worker->show_tree(staging_.get(), service_.staging, sandbox::target_dir, true); !shown) return pass(shown.error());
+  if (auto shown = worker->show_tree(tree_.get(), service_.path, sandbox::source_dir, false); !shown)
+    return pass(shown.error());
+  if (auto shown = worker->show_tree(staging_.get(), service_.staging, sandbox::target_dir, true); !shown)
+    return pass(shown.error());
   if (hot && worker->fell_back())
-    context_.output.note("the tree's file system does not map owners: it is copied with a capability of the host, behind the other layers", true);
+    context_.output.note(
+        "the tree's file system does not map owners: it is copied with a capability of the host, behind the other layers",
+        true);
   std::vector<std::string> args = {"--boot", *boot};
   if (any_boot) args.emplace_back("--any-boot");
   if (hot) args.emplace_back("--hot");
@@ -107,7 +113,8 @@ Result<Record> Snapshot::pass_over(bool hot, bool any_boot) {
   const std::size_t place = job.add(std::move(*child), [&](const Record& record) { return faults.take(record); });
   if (auto done = job.run(); !done) return pass(done.error());
   const monitor::Ending& ending = job.ending(place);
-  if (ending.status != 0 || !ending.result) return fail(Exit::bug, "the stager ended with {} and without a result", ending.status);
+  if (ending.status != 0 || !ending.result)
+    return fail(Exit::bug, "the stager ended with {} and without a result", ending.status);
   faults.finish();
   if (!hot) info_.faults = ending.result->number[3], info_.first_fault = faults.first();
   return *ending.result;
@@ -133,7 +140,8 @@ Result<> Snapshot::prepare() {
 
 Result<> Snapshot::make() {
   info_.taken = ::time(nullptr);
-  mounts_ = missed_mounts(service_.path, service_.exclude);   // no walk sees them, and a service that runs may bring or take some
+  mounts_ =
+      missed_mounts(service_.path, service_.exclude);  // no walk sees them, and a service that runs may bring or take some
   if (btrfs_) {
     info_.method = "btrfs";
     return snapshot::make_btrfs(tree_.get(), staging_.get(), snapshot::tree_name);
@@ -155,7 +163,7 @@ Result<snapshot::Info> Snapshot::finish(std::optional<double> downtime) {
   }
   info_.of = identity(service_);
   if (::syncfs(staging_.get()) != 0) {
-    const int code = errno;   // told once: what is staged looks well to the next run
+    const int code = errno;  // told once: what is staged looks well to the next run
     for (const char* list : {snapshot::list_name, snapshot::part_name}) ::unlinkat(staging_.get(), list, 0);
     return fail_errno(Exit::io_error, code, "the snapshot in {} cannot be written to the disk", service_.staging);
   }
@@ -179,7 +187,8 @@ Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& se
   auto staging = state::open_staging(service.staging, folder);
   if (!staging) return pass(staging.error());
   Snapshot snapshot(context, service, std::move(*tree), std::move(*staging));
-  if (auto prepared = snapshot.prepare(); !prepared) return fail(prepared.error().exit, "{}; the service was not stopped", prepared.error().sentence);
+  if (auto prepared = snapshot.prepare(); !prepared)
+    return fail(prepared.error().exit, "{}; the service was not stopped", prepared.error().sentence);
 
   std::optional<Stopped> stopped;
   if (const policy::Controller* controller = controller_of(context, service); controller != nullptr) {
@@ -198,7 +207,9 @@ Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& se
       return fail(started.error().exit, "{}{}", made ? "" : made.error().sentence + "; ", started.error().sentence);
     if (stopped) downtime = std::chrono::duration<double>(monitor::Clock::now() - stopped->since).count();
   }
-  if (!made) return fail(made.error().exit, "{}; there is no snapshot, and the service {}", made.error().sentence, lease->has_value() ? "runs again" : "is as it was");
+  if (!made)
+    return fail(made.error().exit, "{}; there is no snapshot, and the service {}", made.error().sentence,
+                lease->has_value() ? "runs again" : "is as it was");
   return snapshot.finish(downtime);
 }
 
@@ -207,7 +218,9 @@ Result<UniqueFd> open_snapshot(const policy::Service& service) {
   if (!staging) return pass(staging.error());
   UniqueFd tree = open_beneath(staging->get(), snapshot::tree_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!tree) return fail_errno(Exit::io_error, errno, "the snapshot in {} cannot be opened; nothing was sent", service.staging);
-  if (is_empty_directory(tree.get())) return fail(Exit::bad_data, "the snapshot in {} is empty: nothing was sent and the copies stay as they are", service.staging);
+  if (is_empty_directory(tree.get()))
+    return fail(Exit::bad_data, "the snapshot in {} is empty: nothing was sent and the copies stay as they are",
+                service.staging);
   return tree;
 }
 
@@ -215,7 +228,8 @@ std::optional<snapshot::Info> young_snapshot(const policy::Service& service) {
   const auto staging = state::open_staging(service.staging, folder);
   auto info = staging ? snapshot::read_info(staging->get()) : std::nullopt;
   const std::int64_t age = info ? ::time(nullptr) - info->taken : -1;
-  if (age < 0 || age > service.snapshot_max_age.count() || info->of != identity(service)) return {};   // one from the future tells nothing
+  if (age < 0 || age > service.snapshot_max_age.count() || info->of != identity(service))
+    return {};  // one from the future tells nothing
   return info;
 }
 
@@ -227,15 +241,18 @@ Result<> forget_snapshot(const policy::Service& service) {
 
 Result<Report> snapshot(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
-  if (service.consistency == policy::Consistency::hot) return Report{"is backed up while it runs, so no snapshot was taken", {}};
+  if (service.consistency == policy::Consistency::hot)
+    return Report{"is backed up while it runs, so no snapshot was taken", {}};
   const auto info = take_snapshot(context, service);
   if (!info) return pass(info.error());
   Report report{fmt::format("took a snapshot ({})", info->method), {}};
-  if (info->downtime) report.fields.push_back(monitor::seconds_field("downtime", *info->downtime));
-  else report.text += " of the service, which did not run";
+  if (info->downtime)
+    report.fields.push_back(monitor::seconds_field("downtime", *info->downtime));
+  else
+    report.text += " of the service, which did not run";
   if (info->faults > 0)
-    return fail(Exit::io_error, "incomplete: {} files are not in the snapshot as they should be ({}); the service {}", info->faults, info->first_fault,
-                info->downtime ? "runs again" : "is as it was");
+    return fail(Exit::io_error, "incomplete: {} files are not in the snapshot as they should be ({}); the service {}",
+                info->faults, info->first_fault, info->downtime ? "runs again" : "is as it was");
   return report;
 }
 

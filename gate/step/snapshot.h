@@ -10,10 +10,10 @@
 namespace backupctl::step {
 
 /// Stop, snapshot, start (architecture.md): the service stands still only while a snapshot of its tree is made beside it, in
-/// its staging directory. By what the file system can: a read-only snapshot of a btrfs subvolume; else a copy in two passes, the
-/// first while the service runs, the second of what changed meanwhile; either shares blocks where it can (XFS, btrfs). Everything
-/// that takes long, and everything that may fail for want of space, comes before the stop (D8).
-/// Error: the service runs as before, or the sentence says that it does not (S1); there is no snapshot then.
+/// its staging directory. By what the file system can: a read-only snapshot of a btrfs subvolume; else a copy in two passes,
+/// the first while the service runs, the second of what changed meanwhile; either shares blocks where it can (XFS, btrfs).
+/// Everything that takes long, and everything that may fail for want of space, comes before the stop (D8). Error: the service
+/// runs as before, or the sentence says that it does not (S1); there is no snapshot then.
 Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& service);
 
 /// The tree of the last snapshot, opened beneath the checked staging directory (X5). Error: Exit::bad_data, it is empty (D3).
@@ -22,7 +22,8 @@ Result<UniqueFd> open_snapshot(const policy::Service& service);
 /// The service's last snapshot, if it is whole and not older than snapshot_max_age.
 std::optional<snapshot::Info> young_snapshot(const policy::Service& service);
 
-/// The last snapshot is of another tree than the one there is from now on: nothing is shipped from it any more. Error: Exit::io_error.
+/// The last snapshot is of another tree than the one there is from now on: nothing is shipped from it any more. Error:
+/// Exit::io_error.
 Result<> forget_snapshot(const policy::Service& service);
 
 }  // namespace backupctl::step

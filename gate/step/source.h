@@ -14,9 +14,9 @@ namespace backupctl::step {
 /// What --sync and --archive read of a service.
 struct Source {
   UniqueFd tree;
-  std::string path;                         ///< where it lies
-  AtRest rest;                              ///< of a cold service, to be asked again when it was read
-  std::optional<snapshot::Info> snapshot;   ///< of a service with snapshots
+  std::string path;                        ///< where it lies
+  AtRest rest;                             ///< of a cold service, to be asked again when it was read
+  std::optional<snapshot::Info> snapshot;  ///< of a service with snapshots
 
   /// What is not in the snapshot as it should be (D2).
   [[nodiscard]] std::int64_t faults() const { return snapshot ? snapshot->faults : 0; }

@@ -7,7 +7,9 @@
 namespace backupctl::step {
 namespace {
 
-std::string count(std::size_t units, std::string_view what) { return fmt::format("{} {} unit{}", what, units, units == 1 ? "" : "s"); }
+std::string count(std::size_t units, std::string_view what) {
+  return fmt::format("{} {} unit{}", what, units, units == 1 ? "" : "s");
+}
 
 }  // namespace
 
@@ -24,7 +26,8 @@ Result<Report> start(Context& context, const policy::Plan& plan) {
     return report;
   }
   const auto found = context.policy.controllers.find(service.controller);
-  if (found == context.policy.controllers.end()) return Report{"the service has no controller, so there is nothing to start", {}};
+  if (found == context.policy.controllers.end())
+    return Report{"the service has no controller, so there is nothing to start", {}};
   // Without a lease: what the controller names and does not run.
   const policy::Controller& controller = found->second;
   const service::Runner run = controller_runner(context.session);

@@ -1,7 +1,6 @@
+#include <fcntl.h>
 #include <sys/file.h>
 #include <time.h>
-
-#include <fcntl.h>
 
 #include "common/escape.h"
 #include "common/io.h"
@@ -24,11 +23,11 @@ bool is_locked(const state::StateDir& state, const std::string& name) {
 /// One row of the status: what is known of a service or target without asking anybody.
 struct Row {
   std::string name = {};
-  std::string kind = {};        ///< "service", "extra target"
-  std::string state = {};       ///< "stopped under a lease", "not stopped by the gate", …
+  std::string kind = {};   ///< "service", "extra target"
+  std::string state = {};  ///< "stopped under a lease", "not stopped by the gate", …
   std::int64_t left = -1;  ///< seconds until the lease's deadline, -1 without
   bool busy = false;
-  std::string restore = {};     ///< what a restore in place has left to decide; empty: nothing
+  std::string restore = {};  ///< what a restore in place has left to decide; empty: nothing
 };
 
 /// D6: old files that wait for a commit or a rollback, or a restore that was broken off.
@@ -38,9 +37,14 @@ std::string restore_words(const state::StateDir& state, const std::string& servi
   if (!exchange->has_value()) return {};
   using enum state::Exchange::Phase;
   switch ((*exchange)->phase) {
-    case kept: return fmt::format("restored from {}, the old files are kept until --restore-commit or --restore-rollback", (*exchange)->backup);
-    case unproven: return fmt::format("restored from {}, and not seen to run on it: run --restore again, or --restore-rollback", (*exchange)->backup);
-    default: return "a restore is under way or was broken off; its next start or step undoes it";
+    case kept:
+      return fmt::format("restored from {}, the old files are kept until --restore-commit or --restore-rollback",
+                         (*exchange)->backup);
+    case unproven:
+      return fmt::format("restored from {}, and not seen to run on it: run --restore again, or --restore-rollback",
+                         (*exchange)->backup);
+    default:
+      return "a restore is under way or was broken off; its next start or step undoes it";
   }
 }
 
@@ -54,9 +58,12 @@ Row service_row(Context& context, const policy::Service& service) {
   Row row{.name = service.name, .kind = "service"};
   row.busy = is_locked(context.state, "service-" + service.name);
   const auto lease = lease::read(context.state.fd(), service.name);
-  if (!lease) row.state = "its lease is damaged";
-  else if (lease->has_value()) row.state = "stopped under a lease", row.left = seconds_left(**lease);
-  else row.state = service.controller.empty() ? "never stopped by the gate" : "not stopped by the gate";
+  if (!lease)
+    row.state = "its lease is damaged";
+  else if (lease->has_value())
+    row.state = "stopped under a lease", row.left = seconds_left(**lease);
+  else
+    row.state = service.controller.empty() ? "never stopped by the gate" : "not stopped by the gate";
   row.restore = restore_words(context.state, service.name);
   return row;
 }
@@ -111,23 +118,33 @@ void print_protections(Context& context) {
     return;
   }
   context.output.text(fmt::format("protections: private root, own uids, syscall filter {}, Landlock {}, idmapped trees {}",
-                                  have.seccomp ? "yes" : "NO", have.landlock_abi > 0 ? fmt::format("ABI {}", have.landlock_abi) : "NO",
-                                  !have.user_namespaces ? "NO" : unmapped.empty() ? "yes" : "not for " + unmapped + " (their file system cannot)"));
+                                  have.seccomp ? "yes" : "NO",
+                                  have.landlock_abi > 0 ? fmt::format("ABI {}", have.landlock_abi) : "NO",
+                                  !have.user_namespaces ? "NO"
+                                  : unmapped.empty()    ? "yes"
+                                                        : "not for " + unmapped + " (their file system cannot)"));
 }
 
 }  // namespace
 
 Result<Report> status(Context& context, const policy::Plan& plan) {
   for (const auto& [name, service] : context.policy.services) {
-    if (plan.service != nullptr ? plan.service != &service : plan.target != nullptr || !policy::may_use(plan.client, name)) continue;
+    if (plan.service != nullptr ? plan.service != &service : plan.target != nullptr || !policy::may_use(plan.client, name))
+      continue;
     const Row row = service_row(context, service);
     auto words = plan.service != nullptr ? controller_words(context, service, row.left >= 0) : std::string();
     if (!words) context.output.note(words.error().sentence, true);
     print(context, row, words.value_or(""));
   }
   for (const auto& [name, target] : context.policy.extra_targets) {
-    if (plan.target != nullptr ? plan.target != &target : plan.service != nullptr || !policy::may_use(plan.client, name)) continue;
-    print(context, {.name = name, .kind = "extra target", .state = "mirrored on request", .busy = is_locked(context.state, "target-" + name)}, "");
+    if (plan.target != nullptr ? plan.target != &target : plan.service != nullptr || !policy::may_use(plan.client, name))
+      continue;
+    print(context,
+          {.name = name,
+           .kind = "extra target",
+           .state = "mirrored on request",
+           .busy = is_locked(context.state, "target-" + name)},
+          "");
   }
   print_protections(context);
   return Report{};

@@ -9,9 +9,9 @@ namespace backupctl::step {
 
 /// What a step did, in words and figures.
 struct Report {
-  std::string text;                     ///< "stopped 2 containers"; empty: the step printed what there is to say
+  std::string text;  ///< "stopped 2 containers"; empty: the step printed what there is to say
   std::vector<monitor::Field> fields;
-  Exit exit = Exit::done;               ///< or Exit::skipped
+  Exit exit = Exit::done;  ///< or Exit::skipped
 };
 
 /// The steps, one file each. Every Error leaves service and remote as its sentence says.

@@ -22,8 +22,8 @@ namespace {
 enum class Doubtful { pass_over, is_an_error };
 
 /// The newest archive (of the wished date) on one remote that has a good manifest.
-Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& files, const std::string& service, const std::optional<CivilDate>& date,
-                                            const std::string& keys, Doubtful doubtful) {
+Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& files, const std::string& service,
+                                             const std::optional<CivilDate>& date, const std::string& keys, Doubtful doubtful) {
   auto entries = files.list(files.layout().archives(service));
   if (!entries) return pass(entries.error());
   std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name > b.name; });
@@ -42,20 +42,24 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
     if (!manifest && manifest.error().exit != Exit::bad_data) return pass(manifest.error());
     if (manifest && manifest->number[2] == 1 && manifest->number[0] == entry.size)
       return std::optional(StoredArchive{&files.remote(), entry.name, name->date, *manifest});
-    const std::string why = !manifest ? manifest.error().sentence
+    const std::string why = !manifest                  ? manifest.error().sentence
                             : manifest->number[2] != 1 ? "its manifest does not call it complete"
-                                                       : fmt::format("it has {} bytes, and its signed manifest says {}", entry.size, manifest->number[0]);
+                                                       : fmt::format("it has {} bytes, and its signed manifest says {}",
+                                                                     entry.size, manifest->number[0]);
     if (doubtful == Doubtful::is_an_error)
-      return fail(Exit::bad_data, "{} on {} does not verify: {}; a restore passes it over and takes an older one; find out who wrote there, and make it anew "
-                  "on the host: backupctl --archive {} --replace", entry.name, files.remote().name, why, service);
+      return fail(Exit::bad_data,
+                  "{} on {} does not verify: {}; a restore passes it over and takes an older one; find out who wrote there, "
+                  "and make it anew "
+                  "on the host: backupctl --archive {} --replace",
+                  entry.name, files.remote().name, why, service);
     context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name, why), true);
   }
   return std::optional<StoredArchive>{};
 }
 
 /// Runs the extractor over the archive. @param args  what it must be; @param target  -1: verify only
-Result<Record> run_extractor(Context& context, const std::string& name, std::vector<std::string> args, int archive, int target, const std::string& to,
-                             const std::vector<std::string>& only = {}) {
+Result<Record> run_extractor(Context& context, const std::string& name, std::vector<std::string> args, int archive, int target,
+                             const std::string& to, const std::vector<std::string>& only = {}) {
   if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the fetched archive");
   auto worker = Worker::hire(context, sandbox::RoleName::extractor);
   if (!worker) return pass(worker.error());
@@ -74,7 +78,8 @@ Result<Record> run_extractor(Context& context, const std::string& name, std::vec
   });
   if (auto done = job.run(); !done) return pass(done.error());
   const monitor::Ending& ending = job.ending(place);
-  if (ending.status != 0 || !ending.result) return fail(Exit::bug, "the extractor ended with {} and without a result", ending.status);
+  if (ending.status != 0 || !ending.result)
+    return fail(Exit::bug, "the extractor ended with {} and without a result", ending.status);
   return *ending.result;
 }
 
@@ -90,8 +95,8 @@ Result<Record> test(Context& context, const std::string& name, int archive) {
   return run_extractor(context, name, {"--root", "data"}, archive, -1, "");
 }
 
-Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys,
-                                   const std::vector<std::string>& remotes) {
+Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date,
+                                   const std::string& keys, const std::vector<std::string>& remotes) {
   std::optional<StoredArchive> best;
   const auto ask = [&](const policy::Remote& remote) -> Result<> {
     auto files = RemoteFiles::open(context, remote);
@@ -107,13 +112,18 @@ Result<StoredArchive> find_archive(Context& context, const policy::Service& serv
   if (!best && served.fault()) return pass(served.error());
   if (served.fault()) context.output.note(served.error().sentence + "; another remote is used", true);
   if (!best)
-    return fail(Exit::bad_data, "there is no verified archive of {}{} on its remotes; nothing was written (backupctl --list {} shows what is there)",
-                service.name, date ? " of " + format_date(*date) : "", service.name);
+    return fail(
+        Exit::bad_data,
+        "there is no verified archive of {}{} on its remotes; nothing was written (backupctl --list {} shows what is there)",
+        service.name, date ? " of " + format_date(*date) : "", service.name);
   // X6: a remote that hides the newest archives, or gives old ones back, is noticed by what this host remembers.
   const auto history = state::read_history(context.state, service.name);
   if (!date && history && history->newest_committed && *history->newest_committed > best->date)
-    context.output.note(fmt::format("this host committed an archive of {}, but the newest on the remotes is of {}: somebody removed or hid backups",
-                                    format_date(*history->newest_committed), format_date(best->date)), true);
+    context.output.note(
+        fmt::format(
+            "this host committed an archive of {}, but the newest on the remotes is of {}: somebody removed or hid backups",
+            format_date(*history->newest_committed), format_date(best->date)),
+        true);
   return std::move(*best);
 }
 
@@ -121,7 +131,9 @@ Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const poli
   auto found = find_on(context, files, service.name, {}, keys, Doubtful::is_an_error);
   if (!found) return pass(found.error());
   if (!*found)
-    return fail(Exit::bad_data, "there is no archive of {} with a manifest on {}, so nothing could be restored from there; make one: backupctl --archive {}",
+    return fail(Exit::bad_data,
+                "there is no archive of {} with a manifest on {}, so nothing could be restored from there; make one: backupctl "
+                "--archive {}",
                 service.name, files.remote().name, service.name);
   return std::move(**found);
 }
@@ -129,15 +141,17 @@ Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const poli
 Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored) {
   const std::string spool = context.state.at("spool");
   const std::int64_t size = stored.manifest.number[0];
-  struct statvfs space{};
+  struct statvfs space {};
   if (::statvfs(spool.c_str(), &space) == 0 && static_cast<std::int64_t>(space.f_bavail * space.f_frsize) < size)
-    return fail(Exit::io_error, "the archive needs {} in {}, and there is not that much room; nothing was written", monitor::human_bytes(size), spool);
+    return fail(Exit::io_error, "the archive needs {} in {}, and there is not that much room; nothing was written",
+                monitor::human_bytes(size), spool);
   UniqueFd file(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!file) return fail_errno(Exit::io_error, errno, "cannot make a file in {}", spool);
   auto files = RemoteFiles::open(context, *stored.remote);
   if (!files) return pass(files.error());
   context.output.step(fmt::format("fetching {} from {}", stored.name, stored.remote->name));
-  if (auto fetched = files->fetch(files->layout().archive(service.name, stored.name), file.get(), size); !fetched) return pass(fetched.error());
+  if (auto fetched = files->fetch(files->layout().archive(service.name, stored.name), file.get(), size); !fetched)
+    return pass(fetched.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return file;
 }
@@ -147,8 +161,10 @@ Result<> verify(Context& context, const StoredArchive& stored, int archive, cons
   const auto read = run_extractor(context, stored.name, announced(stored), archive, -1, "", only);
   if (!read) return pass(read.error());
   if (read->number[0] == stored.manifest.number[0] && read->digest == stored.manifest.digest) return {};
-  return fail(Exit::bad_data, "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another remote of it (--remote), or another date", stored.name,
-              stored.remote->name);
+  return fail(Exit::bad_data,
+              "{} from {} is not what its signed manifest says (size or SHA-256): nothing was written; try another remote of "
+              "it (--remote), or another date",
+              stored.name, stored.remote->name);
 }
 
 Result<Record> extract(Context& context, const StoredArchive& stored, int archive, int target, const std::string& to,
@@ -156,7 +172,8 @@ Result<Record> extract(Context& context, const StoredArchive& stored, int archiv
   context.output.step(fmt::format("writing to {}", to));
   auto done = run_extractor(context, stored.name, announced(stored), archive, target, to, only);
   if (!done) return done;
-  if (done->digest != stored.manifest.digest) return fail(Exit::bad_data, "the archive changed between verifying and writing; do not use what is in {}", to);
+  if (done->digest != stored.manifest.digest)
+    return fail(Exit::bad_data, "the archive changed between verifying and writing; do not use what is in {}", to);
   return done;
 }
 

@@ -17,19 +17,19 @@ struct StoredArchive {
   const policy::Remote* remote = nullptr;
   std::string name;
   CivilDate date;
-  Record manifest;   ///< the relay's result for it
+  Record manifest;  ///< the relay's result for it
 };
 
 /// The newest archive of a service that has a good manifest (of equals the one on the remote that the policy names first); of
-/// `date` if one is given. A remote that cannot be asked is passed over, with a warning. A newest one that is older than what this
-/// host remembers to have committed is warned about (X6).
+/// `date` if one is given. A remote that cannot be asked is passed over, with a warning. A newest one that is older than what
+/// this host remembers to have committed is warned about (X6).
 /// @param keys  trusted public keys, PEM. @param remotes  of the service, those that are asked
 /// Error: Exit::bad_data, there is none; a remote's own, where that may be why.
-Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date, const std::string& keys,
-                                   const std::vector<std::string>& remotes);
+Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date,
+                                   const std::string& keys, const std::vector<std::string>& remotes);
 
-/// The newest archive on one remote. One whose manifest is not good is an Error and not passed over; those without a manifest are.
-/// Error: Exit::bad_data, saying what is wrong; there is none; the remote's own.
+/// The newest archive on one remote. One whose manifest is not good is an Error and not passed over; those without a manifest
+/// are. Error: Exit::bad_data, saying what is wrong; there is none; the remote's own.
 Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const policy::Service& service, const std::string& keys);
 
 /// Fetches it into a file without a name, which no transfer can write any more: what is verified is what is extracted (D6).

@@ -13,22 +13,23 @@
 #include "common/io.h"
 #include "gate/sandbox/helper.h"
 #include "gate/state/history.h"
-#include "gate/step/served.h"
 #include "gate/step/helpers.h"
 #include "gate/step/mirror_manifest.h"
+#include "gate/step/served.h"
 
 namespace backupctl::step {
 namespace {
 
 /// Bytes that root may still write where the spool lies.
 std::int64_t free_bytes(const std::string& spool) {
-  struct statvfs space{};
+  struct statvfs space {};
   if (::statvfs(spool.c_str(), &space) != 0) return 0;
   return static_cast<std::int64_t>(space.f_bavail * space.f_frsize);
 }
 
 /// The mirror on one remote; nothing where it has no good manifest, which is told.
-Result<std::optional<StoredMirror>> find_on(Context& context, RemoteFiles& files, const std::string& service, const std::string& keys) {
+Result<std::optional<StoredMirror>> find_on(Context& context, RemoteFiles& files, const std::string& service,
+                                            const std::string& keys) {
   auto entries = files.list(files.layout().at(service));
   if (!entries) return pass(entries.error());
   const auto passed_over = [&](std::string_view why) {
@@ -39,13 +40,16 @@ Result<std::optional<StoredMirror>> find_on(Context& context, RemoteFiles& files
   if (entry == nullptr || entry->size < 0) return passed_over("it has no manifest; a --sync of this version writes one");
   const std::string spool = context.state.at("spool");
   if (entry->size > free_bytes(spool) / 2)
-    return fail(Exit::io_error, "the manifest of the mirror has {}, and there is not that much room in {}; nothing was written", monitor::human_bytes(entry->size), spool);
+    return fail(Exit::io_error, "the manifest of the mirror has {}, and there is not that much room in {}; nothing was written",
+                monitor::human_bytes(entry->size), spool);
   StoredMirror stored{&files.remote(), UniqueFd(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)), {}};
   if (!stored.manifest) return fail_errno(Exit::io_error, errno, "cannot make a file in {}", spool);
-  if (auto fetched = files.fetch(files.layout().mirror_manifest(service), stored.manifest.get(), entry->size); !fetched) return pass(fetched.error());
+  if (auto fetched = files.fetch(files.layout().mirror_manifest(service), stored.manifest.get(), entry->size); !fetched)
+    return pass(fetched.error());
   auto trusted = memory_file(keys);
   if (!trusted) return pass(trusted.error());
-  if (::lseek(stored.manifest.get(), 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the fetched manifest");
+  if (::lseek(stored.manifest.get(), 0, SEEK_SET) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot read the fetched manifest");
   auto checked = run_relay(context, {"manifest", service, std::string(mirror_name)}, stored.manifest.get(), {trusted->get()});
   // Only what is wrong with the manifest leads to another remote's mirror; what fails otherwise must not (X6).
   if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
@@ -56,7 +60,7 @@ Result<std::optional<StoredMirror>> find_on(Context& context, RemoteFiles& files
 
 std::string hour_of(std::int64_t unix_seconds) {
   const time_t when = static_cast<time_t>(unix_seconds);
-  struct tm utc{};
+  struct tm utc {};
   char text[32] = {};
   ::gmtime_r(&when, &utc);
   ::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
@@ -67,11 +71,17 @@ std::string hour_of(std::int64_t unix_seconds) {
 Result<Record> run_extractor(Context& context, const StoredMirror& stored, int mirror, int target, const std::string& to) {
   auto worker = Worker::hire(context, sandbox::RoleName::extractor);
   if (!worker) return pass(worker.error());
-  std::vector<std::string> args = {"--mirror", "--list-digest", to_hex(stored.record.digest), "--members", std::to_string(stored.record.number[3]),
-                                   "--content-bytes", std::to_string(stored.record.number[4])};
+  std::vector<std::string> args = {"--mirror",
+                                   "--list-digest",
+                                   to_hex(stored.record.digest),
+                                   "--members",
+                                   std::to_string(stored.record.number[3]),
+                                   "--content-bytes",
+                                   std::to_string(stored.record.number[4])};
   if (stored.may_differ()) args.emplace_back("--leave-out");
   if (target < 0) args.emplace_back("--verify-only");
-  if (auto shown = worker->show_as_root(mirror, "the fetched mirror", sandbox::mirror_dir, false); !shown) return pass(shown.error());
+  if (auto shown = worker->show_as_root(mirror, "the fetched mirror", sandbox::mirror_dir, false); !shown)
+    return pass(shown.error());
   if (target >= 0)
     if (auto shown = worker->show_tree(target, to, sandbox::target_dir, true); !shown) return pass(shown.error());
   auto child = start_helper(*worker, "backupctl-extractor", args, stored.manifest.get(), -1);
@@ -79,25 +89,30 @@ Result<Record> run_extractor(Context& context, const StoredMirror& stored, int m
   monitor::Job job(context.session);
   const std::size_t place = job.add(std::move(*child), [&](const Record& record) {
     if (record.kind != Record::Kind::not_read) return false;
-    context.output.note(fmt::format("{}: {}", target < 0 ? "not as it was" : "not restored", escape_line(record.view(), 512)), true);
+    context.output.note(fmt::format("{}: {}", target < 0 ? "not as it was" : "not restored", escape_line(record.view(), 512)),
+                        true);
     return true;
   });
   if (auto done = job.run(); !done) return pass(done.error());
   const monitor::Ending& ending = job.ending(place);
-  if (ending.status != 0 || !ending.result) return fail(Exit::bug, "the extractor ended with {} and without a result", ending.status);
+  if (ending.status != 0 || !ending.result)
+    return fail(Exit::bug, "the extractor ended with {} and without a result", ending.status);
   return *ending.result;
 }
 
 }  // namespace
 
-Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys, const std::vector<std::string>& remotes) {
+Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys,
+                                 const std::vector<std::string>& remotes) {
   std::optional<StoredMirror> best;
   const auto ask = [&](const policy::Remote& remote) -> Result<> {
     auto files = RemoteFiles::open(context, remote);
     if (!files) return pass(files.error());
     auto found = find_on(context, *files, service.name, keys);
     if (!found) return pass(found.error());
-    if (found->has_value() && (!best || std::pair((*found)->complete(), (*found)->record.number[1]) > std::pair(best->complete(), best->record.number[1]))) best = std::move(**found);
+    if (found->has_value() && (!best || std::pair((*found)->complete(), (*found)->record.number[1]) >
+                                            std::pair(best->complete(), best->record.number[1])))
+      best = std::move(**found);
     return files->close();
   };
   Served served(context);
@@ -107,18 +122,25 @@ Result<StoredMirror> find_mirror(Context& context, const policy::Service& servic
   if (served.fault()) context.output.note(served.error().sentence + "; another remote is used", true);
   if (best) {
     if (const std::int64_t last = state::last_mirrored(context.state, service.name); last > best->record.number[1])
-      context.output.note(fmt::format("this host finished a sync after {}, but the newest mirror on the remotes is of {}: somebody gave an older one back", hour_of(last),
-                                      hour_of(best->record.number[1])), true);
+      context.output.note(fmt::format("this host finished a sync after {}, but the newest mirror on the remotes is of {}: "
+                                      "somebody gave an older one back",
+                                      hour_of(last), hour_of(best->record.number[1])),
+                          true);
     return std::move(*best);
   }
-  return fail(Exit::bad_data, "no mirror of {} on its remotes has a signed manifest that is good, so none can be told from a changed one: nothing was written; "
-              "restore an archive (--archive latest), or copy the mirror by hand (backupctl-recovery(7))", service.name);
+  return fail(Exit::bad_data,
+              "no mirror of {} on its remotes has a signed manifest that is good, so none can be told from a changed one: "
+              "nothing was written; "
+              "restore an archive (--archive latest), or copy the mirror by hand (backupctl-recovery(7))",
+              service.name);
 }
 
-Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored, const state::Spool& spool) {
+Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored,
+                              const state::Spool& spool) {
   const std::int64_t room = free_bytes(spool.path());
   if (room < stored.bytes())
-    return fail(Exit::io_error, "the mirror needs {} in {}, and there is not that much room; nothing was written", monitor::human_bytes(stored.bytes()), spool.path());
+    return fail(Exit::io_error, "the mirror needs {} in {}, and there is not that much room; nothing was written",
+                monitor::human_bytes(stored.bytes()), spool.path());
   UniqueFd folder;
   if (::mkdirat(spool.fd(), "mirror", 0700) == 0) folder = open_beneath(spool.fd(), "mirror", O_RDONLY | O_DIRECTORY);
   if (!folder) return fail_errno(Exit::io_error, errno, "cannot make a folder in {}", spool.path());
@@ -127,7 +149,8 @@ Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, 
   context.output.step(fmt::format("fetching the mirror of {} from {}", hour_of(stored.record.number[1]), stored.remote->name));
   // What else lies there is fetched as well, and ignored; half of what is free must stay (D8).
   const std::int64_t most = stored.bytes() + (room - stored.bytes()) / 2;
-  if (auto fetched = files->fetch_tree(files->layout().data(service.name), folder.get(), spool.path(), most); !fetched) return pass(fetched.error());
+  if (auto fetched = files->fetch_tree(files->layout().data(service.name), folder.get(), spool.path(), most); !fetched)
+    return pass(fetched.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return folder;
 }
@@ -136,7 +159,8 @@ Result<std::int64_t> verify_mirror(Context& context, const StoredMirror& stored,
   context.output.step("verifying every file");
   const auto read = run_extractor(context, stored, mirror, -1, "");
   if (!read) return pass(read.error());
-  if (read->digest != stored.record.digest) return fail(Exit::bug, "the extractor verified another list of files; nothing was written");
+  if (read->digest != stored.record.digest)
+    return fail(Exit::bug, "the extractor verified another list of files; nothing was written");
   if (read->number[6] > 0)
     context.output.note(fmt::format("{} files of the mirror are not in its manifest and are ignored", read->number[6]), true);
   return read->number[5];

@@ -12,8 +12,8 @@ namespace backupctl::step {
 /// The mirror of a service on a remote, whose manifest is good.
 struct StoredMirror {
   const policy::Remote* remote = nullptr;
-  UniqueFd manifest;   ///< the whole of it, in a file without a name: what was verified is what is used (D6)
-  Record record;       ///< the relay's result for it (gate/relay/verify_manifest.h)
+  UniqueFd manifest;  ///< the whole of it, in a file without a name: what was verified is what is used (D6)
+  Record record;      ///< the relay's result for it (gate/relay/verify_manifest.h)
 
   /// The tree was not standing still, or not all of it could be read: what differs from the manifest is left out of a
   /// restore and named, since it was to be expected. Otherwise a difference means that nothing is restored.
@@ -25,10 +25,12 @@ struct StoredMirror {
 /// The newest mirror of a service that has a good manifest (of equals the one on the remote that the policy names first).
 /// @param keys  trusted public keys, PEM. Error: Exit::bad_data, there is none; Exit::io_error, no room for the manifest; a
 /// remote's own.
-Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys, const std::vector<std::string>& remotes);
+Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys,
+                                 const std::vector<std::string>& remotes);
 
 /// Fetches `data/` into a new folder of the spool. Error: Exit::io_error, no room; a remote's own.
-Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored, const state::Spool& spool);
+Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored,
+                              const state::Spool& spool);
 
 /// Compares every file with the signed manifest, by size and SHA-256 (D6, X6); what differs is told line by line.
 /// @return how many files extract_mirror() will leave out: none, unless may_differ() or a file has no SHA-256.

@@ -27,14 +27,17 @@ struct Subject {
   bool extra;
   bool hot;
 
-  [[nodiscard]] std::string mirror(const remote::Layout& layout) const { return extra ? layout.extra(name) : layout.data(name); }
+  [[nodiscard]] std::string mirror(const remote::Layout& layout) const {
+    return extra ? layout.extra(name) : layout.data(name);
+  }
   [[nodiscard]] std::string history(const remote::Layout& layout, std::string_view date) const {
     return extra ? layout.extra_history(name, date) : layout.history(name, date);
   }
 };
 
 Subject subject_of(const policy::Plan& plan) {
-  if (plan.target != nullptr) return {plan.target->name, plan.target->path, plan.target->exclude, plan.target->guard, true, true};
+  if (plan.target != nullptr)
+    return {plan.target->name, plan.target->path, plan.target->exclude, plan.target->guard, true, true};
   const policy::Service& service = *plan.service;
   return {service.name, service.path, service.exclude, service.guard, false, service.consistency == policy::Consistency::hot};
 }
@@ -55,12 +58,15 @@ constexpr std::int64_t few_files = 10;
 Result<std::int64_t> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, int tree) {
   auto counted = remote.mirror(mirror, tree, true);
   if (!counted) return pass(counted.error());
-  const auto [deleted, replaced, all] = std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
+  const auto [deleted, replaced, all] =
+      std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
   const std::int64_t counted_replaced = replaced > few_files ? replaced : 0;
   const std::int64_t allowed = allowance(subject.guard.max_delete_files, all);
   const bool counts_twice = !mirror.history.empty() && !remote.can().rename;
   if (deleted + counted_replaced <= allowed) return counts_twice ? 2 * allowed + replaced + few_files : allowed;
-  return fail(Exit::bad_data, "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the policy allows "
+  return fail(Exit::bad_data,
+              "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the "
+              "policy allows "
               "(guard.max_delete_files): nothing was changed; if it is meant, raise the limit for one run",
               subject.name, remote.remote().name, all, deleted, replaced);
 }
@@ -85,8 +91,10 @@ Result<> prune_history(Context& context, RemoteFiles& remote, const Subject& sub
 Result<Record> sync_to(Context& context, const policy::Remote& remote, const Subject& subject, int tree, CivilDate today) {
   auto files = RemoteFiles::open(context, remote);
   if (!files) return pass(files.error());
-  remote::Mirror mirror{.from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = subject.exclude, .hot = subject.hot};
-  if (remote.history && subject.guard.mirror_history.count() > 0) mirror.history = subject.history(files->layout(), format_date(today));
+  remote::Mirror mirror{
+      .from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = subject.exclude, .hot = subject.hot};
+  if (remote.history && subject.guard.mirror_history.count() > 0)
+    mirror.history = subject.history(files->layout(), format_date(today));
   context.output.step(fmt::format("comparing the tree with {}", remote.name));
   const auto allowed = guard(*files, subject, mirror, tree);
   if (!allowed) return pass(allowed.error());
@@ -95,7 +103,8 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
   auto ran = files->mirror(mirror, tree, false);
   if (!ran) return pass(ran.error());
   if (ran->figures.number[0] > 0)
-    return fail(Exit::io_error, "{} files could not be mirrored to {}, so the mirror is incomplete; what is there is kept", ran->figures.number[0], remote.name);
+    return fail(Exit::io_error, "{} files could not be mirrored to {}, so the mirror is incomplete; what is there is kept",
+                ran->figures.number[0], remote.name);
   if (auto pruned = prune_history(context, *files, subject, today); !pruned) return pass(pruned.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return ran->figures;
@@ -113,7 +122,9 @@ Result<> describe(Context& context, const policy::Service& service, const Source
                   const std::vector<const policy::Remote*>& mirrored, Served& served, std::optional<Error>& incomplete) {
   const auto excludes = archive::Excludes::parse(service.exclude);
   if (!excludes) {
-    context.output.note(fmt::format("the mirror has no manifest of its own, so --restore --mirror cannot use it: {}", excludes.error().sentence), true);
+    context.output.note(fmt::format("the mirror has no manifest of its own, so --restore --mirror cannot use it: {}",
+                                    excludes.error().sentence),
+                        true);
     for (const policy::Remote* remote : mirrored) served.add(remote->name);
     return source.rest.still(context);
   }
@@ -135,7 +146,8 @@ Result<> describe(Context& context, const policy::Service& service, const Source
   if (any)
     if (auto noted = state::note_mirrored(context.state, service.name, began); !noted) return noted;
   if (read->faults > 0)
-    incomplete = Error{Exit::io_error, fmt::format("incomplete: {} of {} files were not as they should be when the mirror was read over again ({}); the mirror's manifest says so",
+    incomplete = Error{Exit::io_error, fmt::format("incomplete: {} of {} files were not as they should be when the mirror was "
+                                                   "read over again ({}); the mirror's manifest says so",
                                                    read->faults, read->files, read->first_fault)};
   return {};
 }
@@ -166,19 +178,26 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
   }
   std::optional<Error> incomplete;
   if (plan.service != nullptr && !mirrored.empty()) {
-    if (auto done = describe(context, *plan.service, *source, *today, mirrored, served, incomplete); !done) return pass(done.error());
+    if (auto done = describe(context, *plan.service, *source, *today, mirrored, served, incomplete); !done)
+      return pass(done.error());
   } else {
     for (const policy::Remote* remote : mirrored) served.add(remote->name);
     if (auto still = source->rest.still(context); !still) return pass(still.error());
   }
   if (served.fault()) return pass(served.error());
   if (const auto mounts = missed_mounts(source->path, subject.exclude); !mounts.empty())
-    return fail(Exit::io_error, "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its own or exclude what "
-                "is beneath it (exclude = [\"/{}/**\"])", mounts.front(), mounts.front().substr(subject.path.size() + 1));
+    return fail(Exit::io_error,
+                "{} is a mount point inside the tree and was not read, so the mirror is incomplete; make it a service of its "
+                "own or exclude what "
+                "is beneath it (exclude = [\"/{}/**\"])",
+                mounts.front(), mounts.front().substr(subject.path.size() + 1));
   if (incomplete) return pass(*incomplete);
   if (source->faults() > 0)
-    return fail(Exit::io_error, "incomplete: {} files are not in the snapshot as they should be ({}), nor in the mirror", source->faults(), source->snapshot->first_fault);
-  return Report{"mirrored", {monitor::number_field("files", sent), monitor::bytes_field("bytes", bytes), monitor::number_field("deleted", deleted)}};
+    return fail(Exit::io_error, "incomplete: {} files are not in the snapshot as they should be ({}), nor in the mirror",
+                source->faults(), source->snapshot->first_fault);
+  return Report{
+      "mirrored",
+      {monitor::number_field("files", sent), monitor::bytes_field("bytes", bytes), monitor::number_field("deleted", deleted)}};
 }
 
 }  // namespace backupctl::step

@@ -51,9 +51,14 @@ std::string unescape(const std::string& text) {
 
 Result<UniqueFd> open_tree_root(const std::string& path) {
   UniqueFd fd = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
-  if (!fd) return fail_errno(Exit::bad_config, errno, "cannot open the tree {}, so nothing was read and the copies stay as they are", path);
+  if (!fd)
+    return fail_errno(Exit::bad_config, errno, "cannot open the tree {}, so nothing was read and the copies stay as they are",
+                      path);
   if (is_empty_directory(fd.get()))
-    return fail(Exit::bad_data, "the tree {} is empty, which looks like a disk that is not mounted: nothing was sent and the copies stay as they are", path);
+    return fail(
+        Exit::bad_data,
+        "the tree {} is empty, which looks like a disk that is not mounted: nothing was sent and the copies stay as they are",
+        path);
   return fd;
 }
 
@@ -74,7 +79,7 @@ std::vector<std::string> missed_mounts(const std::string& path, const std::vecto
   std::vector<std::string> mounts = mounts_beneath(path);
   if (mounts.empty()) return mounts;
   const auto excludes = archive::Excludes::parse(exclude);
-  if (!excludes) return mounts;   // rclone knows more patterns than this matcher, which is sure of none then
+  if (!excludes) return mounts;  // rclone knows more patterns than this matcher, which is sure of none then
   std::erase_if(mounts, [&](const std::string& mount) {
     const std::string_view below = std::string_view(mount).substr(path.size() + 1);
     for (std::size_t end = below.find('/'); end != std::string_view::npos; end = below.find('/', end + 1))

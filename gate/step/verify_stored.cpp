@@ -12,7 +12,8 @@ namespace backupctl::step {
 namespace {
 
 /// The newest archive of one remote against its manifest, and its content against both (X6).
-Result<StoredArchive> verify_on(Context& context, const policy::Remote& remote, const policy::Service& service, const std::string& keys) {
+Result<StoredArchive> verify_on(Context& context, const policy::Remote& remote, const policy::Service& service,
+                                const std::string& keys) {
   auto files = RemoteFiles::open(context, remote);
   if (!files) return pass(files.error());
   auto stored = newest_on(context, *files, service, keys);
@@ -21,8 +22,12 @@ Result<StoredArchive> verify_on(Context& context, const policy::Remote& remote, 
   const auto there = files->examine(service.name, stored->name);
   if (!there) return pass(there.error());
   if (there->first != stored->manifest.number[0] || there->second != stored->manifest.digest)
-    return fail(Exit::bad_data, "{} on {} does not verify: its content is not what its signed manifest says (size or SHA-256), so it was damaged or exchanged there "
-                "and cannot be restored; find out who wrote there, and make it anew on the host: backupctl --archive {} --replace", stored->name, remote.name, service.name);
+    return fail(
+        Exit::bad_data,
+        "{} on {} does not verify: its content is not what its signed manifest says (size or SHA-256), so it was damaged or "
+        "exchanged there "
+        "and cannot be restored; find out who wrote there, and make it anew on the host: backupctl --archive {} --replace",
+        stored->name, remote.name, service.name);
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return stored;
 }
@@ -48,7 +53,9 @@ Result<Report> verify_stored(Context& context, const policy::Plan& plan) {
     served.add(remote->name);
     good.push_back(remote->name);
     if (newest && newest->date != stored->date)
-      context.output.note(fmt::format("the newest archive on {} is of {}, and that on {} of {}", remote->name, format_date(stored->date), newest->remote->name, format_date(newest->date)), true);
+      context.output.note(fmt::format("the newest archive on {} is of {}, and that on {} of {}", remote->name,
+                                      format_date(stored->date), newest->remote->name, format_date(newest->date)),
+                          true);
     if (!newest || stored->date > newest->date) newest = std::move(*stored);
   }
   if (served.fault()) return pass(served.error());
@@ -56,14 +63,19 @@ Result<Report> verify_stored(Context& context, const policy::Plan& plan) {
   const auto history = state::read_history(context.state, service.name);
   if (!history) return pass(history.error());
   if (history->newest_committed && *history->newest_committed > newest->date) {
-    const std::string missing = fmt::format("this host committed an archive of {} of {}, but the newest that was found is {}", service.name, format_date(*history->newest_committed), newest->name);
+    const std::string missing = fmt::format("this host committed an archive of {} of {}, but the newest that was found is {}",
+                                            service.name, format_date(*history->newest_committed), newest->name);
     // Of one remote alone nothing is known: it may have been down that night.
     if (plan.remotes.size() == service.remotes.size())
-      return fail(Exit::bad_data, "{}: somebody removed or hid backups; look at who can write to {}, and make an archive anew: backupctl --archive {}", missing, fmt::join(good, " and "), service.name);
+      return fail(
+          Exit::bad_data,
+          "{}: somebody removed or hid backups; look at who can write to {}, and make an archive anew: backupctl --archive {}",
+          missing, fmt::join(good, " and "), service.name);
     context.output.note(missing, true);
   }
-  return Report{"verified", {monitor::text_field("archive", newest->name), monitor::bytes_field("size", newest->manifest.number[0]),
-                             monitor::text_field("remotes", fmt::format("{}", fmt::join(good, ",")))}};
+  return Report{"verified",
+                {monitor::text_field("archive", newest->name), monitor::bytes_field("size", newest->manifest.number[0]),
+                 monitor::text_field("remotes", fmt::format("{}", fmt::join(good, ",")))}};
 }
 
 }  // namespace backupctl::step

@@ -1,5 +1,6 @@
-#include "gate/step/step.h"
 #include "version.h"
+
+#include "gate/step/step.h"
 
 namespace backupctl::step {
 

@@ -14,8 +14,8 @@ Result<service::Names> bring_to_rest(Context& context, const policy::Service& se
   auto leased = lease::read(context.state.fd(), service.name);
   if (!leased) return pass(leased.error());
   if (const policy::Controller* controller = controller_of(context, service); controller != nullptr) {
-    auto state =
-        service::query(*controller, service.name, controller_runner(context.session), leased->has_value() ? std::optional(false) : std::nullopt);
+    auto state = service::query(*controller, service.name, controller_runner(context.session),
+                                leased->has_value() ? std::optional(false) : std::nullopt);
     if (!state) return pass(state.error());
     if (!state->at_rest() || !due.empty()) {
       context.output.step("stopping the service");
@@ -45,7 +45,8 @@ Result<> change_at_rest(Context& context, const policy::Service& service, const 
   const auto after = look(context, service);
   if (!after) return pass(after.error());
   if (!after->has_value() || ((*after)->at_rest() && (*after)->started == (*before)->started)) return {};
-  return fail(Exit::unavailable, "something else started {} while its files changed places; see what does, and keep it from it", service.name);
+  return fail(Exit::unavailable, "something else started {} while its files changed places; see what does, and keep it from it",
+              service.name);
 }
 
 /// By the step that holds the service's lock, unless the change left what may be a mixture (D6).
@@ -65,20 +66,23 @@ Result<double> while_stopped(Context& context, const policy::Service& service, c
                              const std::function<Result<>(const service::Names& started)>& proof) {
   const auto wait = context.policy.gate.lock_wait;
   const auto began = monitor::Clock::now();
-  auto lock =
-      state::take_any(context.state, {"service-" + service.name}, wait, context.session,
-                      fmt::format("another step of {} has run for {} s, so nothing was exchanged; try again later", service.name, wait.count()),
-                      start_lock(service.name));
+  auto lock = state::take_any(
+      context.state, {"service-" + service.name}, wait, context.session,
+      fmt::format("another step of {} has run for {} s, so nothing was exchanged; try again later", service.name, wait.count()),
+      start_lock(service.name));
   if (!lock) return pass(lock.error());
   const auto ran = bring_to_rest(context, service, due);
   if (!ran) return pass(ran.error());
   auto done = settle_restore(context.state, context.session, service.name);
   // Told to end, by a start that waits for the lock perhaps: nothing begins any more.
-  if (done && context.session.over() && !context.session.in_grace()) done = fail(Exit::unavailable, "told to end before anything was exchanged");
+  if (done && context.session.over() && !context.session.in_grace())
+    done = fail(Exit::unavailable, "told to end before anything was exchanged");
   if (done) done = change_at_rest(context, service, [&] { return change(*ran); });
   if (ran->empty()) return done ? Result<double>(0.0) : pass(done.error());
   const auto started = start_leased(context, service);
-  if (!done) return fail(done.error().exit, "{}; {}", done.error().sentence, started ? "the service runs again as before" : started.error().sentence);
+  if (!done)
+    return fail(done.error().exit, "{}; {}", done.error().sentence,
+                started ? "the service runs again as before" : started.error().sentence);
   if (!started) return pass(started.error());
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
   if (auto proven = proof ? proof(*ran) : Result<>{}; !proven) return pass(proven.error());

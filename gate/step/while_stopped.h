@@ -7,12 +7,13 @@
 
 namespace backupctl::step {
 
-/// Queues for the service (S4), stops what runs of it under a lease (S1), makes a change to its files, and starts what the lease
-/// lists (S2), whatever became of the change. No restore that was broken off is left when the change begins.
+/// Queues for the service (S4), stops what runs of it under a lease (S1), makes a change to its files, and starts what the
+/// lease lists (S2), whatever became of the change. No restore that was broken off is left when the change begins.
 /// @param due     units that are started although they do not run now
 /// @param change  short; gets what ran. Not called once the session is over.
 /// @param proof   that what was started goes on running; no other step of the service begins before it has ended
-/// @return for how many seconds it stood still (S3); 0 when nothing was stopped. Error: the change's, or else the start's or the
+/// @return for how many seconds it stood still (S3); 0 when nothing was stopped. Error: the change's, or else the start's or
+/// the
 ///   proof's.
 Result<double> while_stopped(Context& context, const policy::Service& service, const service::Names& due,
                              const std::function<Result<>(const service::Names& ran)>& change,

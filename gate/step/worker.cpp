@@ -25,7 +25,8 @@ Result<Worker> Worker::hire(const Context& context, sandbox::RoleName role) {
     worker.uid_lock_ = UniqueFd((*lock)->release());
     worker.cage_.uid = context.policy.gate.worker_uids + i;
   }
-  if (!worker.uid_lock_) return fail(Exit::unavailable, "all {} worker uids are in use; try again when other steps have ended", worker_count);
+  if (!worker.uid_lock_)
+    return fail(Exit::unavailable, "all {} worker uids are in use; try again when other steps have ended", worker_count);
   if (sandbox::role(role).tree == sandbox::TreeAccess::none) return worker;
   auto userns = sandbox::worker_namespace(worker.cage_.uid);
   if (!userns) return pass(userns.error());
@@ -52,9 +53,7 @@ void Worker::clear() {
 
 Result<> Worker::show_tree(int fd, const std::string& what, const std::string& target, bool writable) {
   const sandbox::Bind bind{.target = target};
-  if (!cage_.host_capabilities &&
-      add(fd, what, {.writable = writable, .idmap = userns_.get()}, bind))
-    return {};
+  if (!cage_.host_capabilities && add(fd, what, {.writable = writable, .idmap = userns_.get()}, bind)) return {};
   // The stated fallback (architecture.md): the file system does not map owners, so the capability must count in the host's own
   // namespace. Private root, Landlock and seccomp still stand; --status and the step say so.
   cage_.host_capabilities = true;
@@ -72,19 +71,22 @@ Result<> Worker::show_as_root(int fd, const std::string& what, const std::string
   auto mapped = sandbox::root_owned_namespace(cage_.uid);
   if (!mapped) return pass(mapped.error());
   if (auto added = add(fd, what, {.writable = writable, .idmap = mapped->get()}, {.target = target}); !added)
-    return fail(Exit::bad_config, "the file system of {} cannot show root's files to an unprivileged worker (idmapped mounts): "
-                "put it on ext4, XFS, btrfs or another that can; nothing was done with it", what);
+    return fail(Exit::bad_config,
+                "the file system of {} cannot show root's files to an unprivileged worker (idmapped mounts): "
+                "put it on ext4, XFS, btrfs or another that can; nothing was done with it",
+                what);
   return {};
 }
 
 Result<> Worker::show_file(const std::string& path, bool executable, bool device) {
   UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));  // of the host's own system; links there are root's
   if (!fd) return {};
-  return add(fd.get(), path, {.writable = device, .executable = executable, .devices = device}, {.target = path, .directory = false});
+  return add(fd.get(), path, {.writable = device, .executable = executable, .devices = device},
+             {.target = path, .directory = false});
 }
 
-Result<monitor::Child> start_helper(const Worker& worker, const std::string& program, const std::vector<std::string>& args, int in,
-                                    int out, const std::vector<int>& extra) {
+Result<monitor::Child> start_helper(const Worker& worker, const std::string& program, const std::vector<std::string>& args,
+                                    int in, int out, const std::vector<int>& extra) {
   monitor::Spawn spawn;
   spawn.cage = worker.cage();
   spawn.program = monitor::helper_path(program);

@@ -50,10 +50,12 @@ void Judge::refuse(std::string_view why, std::string_view bytes) {
     parked_digest_ = std::move(digest);
   }
   if (failure_) return;
-  failure_ = Error{Exit::io_error,
-                   fmt::format("the credential copy of {} was not carried back: {}; {} is unchanged and {}; if the next run "
-                               "cannot log in, log in again on this host: rclone --config /etc/backupctl/rclone.conf config reconnect REMOTE:",
-                               ledger_.remote, why, places_.rclone_config, where)};
+  failure_ =
+      Error{Exit::io_error,
+            fmt::format(
+                "the credential copy of {} was not carried back: {}; {} is unchanged and {}; if the next run "
+                "cannot log in, log in again on this host: rclone --config /etc/backupctl/rclone.conf config reconnect REMOTE:",
+                ledger_.remote, why, places_.rclone_config, where)};
 }
 
 }  // namespace backupctl::vault

@@ -96,8 +96,11 @@ Result<std::vector<std::string>> recover_leftovers(const Places& places, const s
     const bool concerned = needed == nullptr || std::ranges::find_first_of(ledger->sections, *needed) != ledger->sections.end();
     auto found = recover(places, std::move(*ledger));
     if (!found && concerned) return pass(found.error());
-    if (!found) said.push_back(fmt::format("what a crashed run of {} left could not be cleared, so {} is not served: {}", name, name, found.error().sentence));
-    else if (!found->empty()) said.push_back(std::move(*found));
+    if (!found)
+      said.push_back(fmt::format("what a crashed run of {} left could not be cleared, so {} is not served: {}", name, name,
+                                 found.error().sentence));
+    else if (!found->empty())
+      said.push_back(std::move(*found));
   }
   return said;
 }

@@ -120,7 +120,8 @@ bool trace_itself() { return ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0;
 bool become_root() { return ::syscall(SYS_setuid, 0) == 0 && opens("/etc/shadow"); }
 bool set_uid_zero() { return ::syscall(SYS_setresuid, 0, 0, 0) == 0; }
 bool mount_tmpfs() {
-  const bool mounted = ::mount("none", "/tmp", "tmpfs", 0, nullptr) == 0 || ::mount("none", "/source", "tmpfs", 0, nullptr) == 0;
+  const bool mounted =
+      ::mount("none", "/tmp", "tmpfs", 0, nullptr) == 0 || ::mount("none", "/source", "tmpfs", 0, nullptr) == 0;
   if (mounted) ::umount2("/tmp", MNT_DETACH);
   return mounted;
 }
@@ -129,7 +130,8 @@ bool new_user_namespace() { return ::unshare(CLONE_NEWUSER) == 0; }
 bool change_root() { return ::chroot("/") == 0; }
 bool make_device() {
   const dev_t null = makedev(1, 3);
-  const bool made = ::mknod("/target/device", S_IFCHR | 0666, null) == 0 || ::mknod("/var/lib/backupctl-attack/device", S_IFCHR | 0666, null) == 0;
+  const bool made = ::mknod("/target/device", S_IFCHR | 0666, null) == 0 ||
+                    ::mknod("/var/lib/backupctl-attack/device", S_IFCHR | 0666, null) == 0;
   ::unlink("/var/lib/backupctl-attack/device");
   return made;
 }
@@ -158,16 +160,35 @@ bool read_own_tree() { return opens("/source/of-another-user") || opens("/var/li
 }  // namespace
 
 const Attempt attempts[] = {
-    {"read-own-tree", read_own_tree},      {"open-shadow", read_shadow},          {"open-outside", read_outside},
-    {"climb-out", climb_out},              {"follow-link-out", follow_link_out},  {"write-source", write_source},
-    {"open-proc", read_proc},              {"exec-program", execute_program},     {"exec-in-place", execute_in_place},
-    {"exec-from-tree", execute_from_tree}, {"memfd", execute_memfd},              {"connect-socket", connect_socket},
-    {"connect-abstract", connect_abstract}, {"inet-socket", open_inet_socket},    {"raw-socket", open_raw_socket},
-    {"ptrace", trace_another},             {"ptrace-self", trace_itself},         {"setuid-read", become_root},
-    {"setresuid", set_uid_zero},           {"mount", mount_tmpfs},                {"signal-others", signal_others},
-    {"unshare-user", new_user_namespace},  {"chroot", change_root},               {"device", make_device},
-    {"file-handle", handle_of_file},       {"inotify", watch_files},              {"io-uring", use_io_uring},
-    {"keyring", use_keyring},              {"map-executable", map_executable},
+    {"read-own-tree", read_own_tree},
+    {"open-shadow", read_shadow},
+    {"open-outside", read_outside},
+    {"climb-out", climb_out},
+    {"follow-link-out", follow_link_out},
+    {"write-source", write_source},
+    {"open-proc", read_proc},
+    {"exec-program", execute_program},
+    {"exec-in-place", execute_in_place},
+    {"exec-from-tree", execute_from_tree},
+    {"memfd", execute_memfd},
+    {"connect-socket", connect_socket},
+    {"connect-abstract", connect_abstract},
+    {"inet-socket", open_inet_socket},
+    {"raw-socket", open_raw_socket},
+    {"ptrace", trace_another},
+    {"ptrace-self", trace_itself},
+    {"setuid-read", become_root},
+    {"setresuid", set_uid_zero},
+    {"mount", mount_tmpfs},
+    {"signal-others", signal_others},
+    {"unshare-user", new_user_namespace},
+    {"chroot", change_root},
+    {"device", make_device},
+    {"file-handle", handle_of_file},
+    {"inotify", watch_files},
+    {"io-uring", use_io_uring},
+    {"keyring", use_keyring},
+    {"map-executable", map_executable},
 };
 const std::size_t attempt_count = sizeof attempts / sizeof *attempts;
 

@@ -100,7 +100,8 @@ std::string attempt_in(RoleName name, const std::string& probe, const char* atte
     spawn.cage.userns = userns.get();
   }
   if (row.tree == sandbox::TreeAccess::read_any) bind(base + "/tree", "/source", {.idmap = userns.get()}, true);
-  if (row.tree == sandbox::TreeAccess::write_any) bind(base + "/target", "/target", {.writable = true, .idmap = userns.get()}, true);
+  if (row.tree == sandbox::TreeAccess::write_any)
+    bind(base + "/target", "/target", {.writable = true, .idmap = userns.get()}, true);
   if (name == RoleName::transfer) {
     bind(probe, probe, {.executable = true}, false);
     spawn.program = probe;
@@ -148,7 +149,7 @@ int main(int argc, char** argv) {
     fmt::print("{} {}\n", good ? "ok" : "not ok", what);
     failed += good ? 0 : 1;
   };
-  std::map<std::string_view, int> named;   // attempts of a role whose system call was told by name
+  std::map<std::string_view, int> named;  // attempts of a role whose system call was told by name
   for (std::size_t i = 0; i < attack::attempt_count; ++i) {
     const char* attempt = attack::attempts[i].name;
     check(control(probe, attempt) == 0, fmt::format("control: {} gets through unconfined", attempt));
@@ -162,7 +163,8 @@ int main(int argc, char** argv) {
     }
   }
   for (const sandbox::Role& row : sandbox::role_table())
-    if (row.confined && !row.runs_program) check(named[row.word] > 0, fmt::format("{}: a violation names its system call", row.word));
+    if (row.confined && !row.runs_program)
+      check(named[row.word] > 0, fmt::format("{}: a violation names its system call", row.word));
   std::filesystem::remove_all(base);
   return failed == 0 ? 0 : 1;
 }

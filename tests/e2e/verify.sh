@@ -102,6 +102,14 @@ check "a mirror while a long verification reads" gate 'backupctl --sync plain'
 wait $verify; ended=$?
 check "… the verification was ended: 69" test $ended = 69
 check "… and says what to do" grep -q 'verify again when no step runs' "$ROOT/verify.out"
+# Verifications that queue one after the other do not keep the credential from a backup (X11).
+touch "$ROOT/flood"
+for _ in 1 2 3 4; do (while [ -e "$ROOT/flood" ]; do gate 'backupctl --verify both' >/dev/null 2>&1; done) & flood+=($!); done
+sleep 3
+began=$SECONDS
+check "a mirror while verifications queue without end" gate 'backupctl --sync plain'
+check "… gets its turn" test $((SECONDS - began)) -lt 20
+rm "$ROOT/flood"; stop_webdav; wait "${flood[@]}"; start_webdav
 
 check "the journal verifies (X9)" $GATE --verify-journal
 check_not "no credential in state or journal (X10)" grep -rqF "$WEBDAV_SECRET" "$STATE"

@@ -186,9 +186,10 @@ TEST_CASE("arguments are read whole or refused") {
   using Args = std::vector<std::string>;
   CHECK(parse_reader_args(Args{"--format", "tar.zst", "--level", "5", "--hot", "--threads", "2"}).has_value());
   CHECK(parse_reader_args(Args{"--list-only", "--hot", "--exclude", "a/**"}).has_value());
-  for (const Args& args : {Args{}, Args{"--format"}, Args{"--list-only", "--format", "tar.gz"}, Args{"--list-only", "--level", "5"},
-                           Args{"--hot"}, Args{"--format", "tar.xz"}, Args{"--format", "tar.gz", "--threads", "0"},
-                           Args{"--format", "tar.gz", "--threads", "99"}, Args{"--format", "tar.gz", "--level", "13"},
-                           Args{"--format", "tar.gz", "--exclude", "[a]"}, Args{"--format", "tar.gz", "--other"}})
+  for (const Args& args :
+       {Args{}, Args{"--format"}, Args{"--list-only", "--format", "tar.gz"}, Args{"--list-only", "--level", "5"}, Args{"--hot"},
+        Args{"--format", "tar.xz"}, Args{"--format", "tar.gz", "--threads", "0"}, Args{"--format", "tar.gz", "--threads", "99"},
+        Args{"--format", "tar.gz", "--level", "13"}, Args{"--format", "tar.gz", "--exclude", "[a]"},
+        Args{"--format", "tar.gz", "--other"}})
     CHECK_FALSE(parse_reader_args(args).has_value());
 }

@@ -57,7 +57,9 @@ struct World {
     return UniqueFd(::open(spool.at("manifest").c_str(), O_RDONLY | O_CLOEXEC));
   }
   Result<MirrorTotals> verify() { return verify_mirror(manifest().get(), mirror.open(), options, reporter); }
-  Result<MirrorTotals> extract(const TestTree& target) { return extract_mirror(manifest().get(), mirror.open(), target.open(), options, reporter); }
+  Result<MirrorTotals> extract(const TestTree& target) {
+    return extract_mirror(manifest().get(), mirror.open(), target.open(), options, reporter);
+  }
 };
 
 bool refused(const Result<MirrorTotals>& result, std::string_view why) {

@@ -1,6 +1,6 @@
-#include "policy/clock.h"
-
 #include <doctest/doctest.h>
+
+#include "policy/clock.h"
 
 using namespace backupctl;
 using namespace backupctl::policy;

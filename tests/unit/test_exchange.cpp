@@ -33,8 +33,10 @@ struct World {
   [[nodiscard]] std::string tree() const {
     std::map<std::string, std::string> found;
     for (auto at = fs::recursive_directory_iterator(base); at != fs::recursive_directory_iterator(); ++at) {
-      if (at->path() == stage) at.disable_recursion_pending();
-      else if (at->is_regular_file()) found[fs::relative(at->path(), base)] = read(at->path());
+      if (at->path() == stage)
+        at.disable_recursion_pending();
+      else if (at->is_regular_file())
+        found[fs::relative(at->path(), base)] = read(at->path());
     }
     std::string text;
     for (const auto& [name, content] : found) text += name + "=" + content + " ";
@@ -45,7 +47,13 @@ struct World {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   [[nodiscard]] Exchange exchange(bool entries, std::vector<Exchange::Slot> slots = {}) const {
-    return {.service = "web", .backup = "web-2026-03-29.tar.gz", .base = base, .stage = stage, .entries = entries, .units = {"web"}, .slots = std::move(slots)};
+    return {.service = "web",
+            .backup = "web-2026-03-29.tar.gz",
+            .base = base,
+            .stage = stage,
+            .entries = entries,
+            .units = {"web"},
+            .slots = std::move(slots)};
   }
   std::optional<Exchange> record() { return state::read_exchange(fixture.state(), "web").value(); }
 };
@@ -54,7 +62,13 @@ struct World {
 
 TEST_CASE("the record of a restore comes back as it was, whatever its names; a changed one is refused") {
   StateFixture fixture;
-  Exchange exchange{.phase = Exchange::Phase::kept, .service = "web", .backup = "b", .made = 7, .base = "/a b", .stage = "/s\n", .units = {"u", "v"},
+  Exchange exchange{.phase = Exchange::Phase::kept,
+                    .service = "web",
+                    .backup = "b",
+                    .made = 7,
+                    .base = "/a b",
+                    .stage = "/s\n",
+                    .units = {"u", "v"},
                     .slots = {{"na\nme", "data/na\nme", 12}, {"\xff", "data/\xff", 0}}};
   REQUIRE(state::write_exchange(fixture.state(), exchange));
   const auto back = state::read_exchange(fixture.state(), "web").value();
@@ -105,7 +119,7 @@ TEST_CASE("D6: names change places and come back, whichever side is empty, and w
   CHECK(world.record()->phase == Exchange::Phase::unproven);
   CHECK(state::settle_exchange(world.fixture.state(), "web") == false);
   fs::remove(world.base + "/came");
-  world.put(world.base + "/both.tmp", "newer");   // another inode by the same name
+  world.put(world.base + "/both.tmp", "newer");  // another inode by the same name
   fs::rename(world.base + "/both.tmp", world.base + "/both");
   REQUIRE(state::put_back(world.fixture.state(), *world.record()));
   CHECK(world.tree() == before);
@@ -129,10 +143,14 @@ TEST_CASE("D6: broken off after any of its renames, in either direction, an exch
       REQUIRE(exchange.slots.size() == 4);
       // As if only the last `moved` had been.
       for (std::size_t i = 0; i < 4 - moved; ++i) {
-        const std::string place = world.base + "/" + exchange.slots[i].place, staged = world.stage + "/" + exchange.slots[i].staged;
-        if (!fs::exists(place)) fs::rename(staged, place);
-        else if (!fs::exists(staged)) fs::rename(place, staged);
-        else REQUIRE(::renameat2(AT_FDCWD, place.c_str(), AT_FDCWD, staged.c_str(), RENAME_EXCHANGE) == 0);
+        const std::string place = world.base + "/" + exchange.slots[i].place,
+                          staged = world.stage + "/" + exchange.slots[i].staged;
+        if (!fs::exists(place))
+          fs::rename(staged, place);
+        else if (!fs::exists(staged))
+          fs::rename(place, staged);
+        else
+          REQUIRE(::renameat2(AT_FDCWD, place.c_str(), AT_FDCWD, staged.c_str(), RENAME_EXCHANGE) == 0);
       }
       exchange.phase = phase;
       REQUIRE(state::write_exchange(world.fixture.state(), exchange));
@@ -153,7 +171,8 @@ TEST_CASE("D6: what a service rewrote while names were on both sides goes to the
   REQUIRE(state::exchange(world.fixture.state(), exchange));
   CHECK(world.tree() == "b=new c=new d=new e=new ");
   // c is not moved yet, and is rewritten, as programs do; so are the moved b and d; e is gone; a is made anew.
-  REQUIRE(::renameat2(AT_FDCWD, (world.base + "/c").c_str(), AT_FDCWD, (world.stage + "/data/c").c_str(), RENAME_EXCHANGE) == 0);
+  REQUIRE(::renameat2(AT_FDCWD, (world.base + "/c").c_str(), AT_FDCWD, (world.stage + "/data/c").c_str(), RENAME_EXCHANGE) ==
+          0);
   for (const char* name : {"b", "c", "d"}) {
     world.put(world.base + "/tmp", "since");
     fs::rename(world.base + "/tmp", world.base + "/" + name);
@@ -163,7 +182,7 @@ TEST_CASE("D6: what a service rewrote while names were on both sides goes to the
   exchange.phase = Exchange::Phase::moving;
   REQUIRE(state::write_exchange(world.fixture.state(), exchange));
   for (const bool again : {false, true}) {
-    if (again) REQUIRE(state::write_exchange(world.fixture.state(), exchange));   // killed before the record was gone
+    if (again) REQUIRE(state::write_exchange(world.fixture.state(), exchange));  // killed before the record was gone
     CHECK(state::settle_exchange(world.fixture.state(), "web") == true);
     CHECK(world.tree() == "a=old b=old c=since ");
     CHECK(World::read(world.stage + "/data/b") == "since");

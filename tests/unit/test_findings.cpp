@@ -1,6 +1,6 @@
-#include "gate/check/findings.h"
-
 #include <doctest/doctest.h>
+
+#include "gate/check/findings.h"
 
 using namespace backupctl;
 using check::Grade;
@@ -13,9 +13,11 @@ constexpr std::int64_t now = 1790000000;
 /// Everything as it should be.
 state::Memory good() {
   state::Memory memory;
-  for (int i = 4; i >= 1; --i) memory.archives.push_back({*parse_date(fmt::format("2026-08-{:02}", 30 - 7 * i)), now - 7 * day * (i - 1) - day, 1000 + i});
+  for (int i = 4; i >= 1; --i)
+    memory.archives.push_back({*parse_date(fmt::format("2026-08-{:02}", 30 - 7 * i)), now - 7 * day * (i - 1) - day, 1000 + i});
   memory.good = {{"archive", now - day}, {"sync", now - 3600}, {"drill", now - 20 * day}};
-  memory.last = {{"archive", {now - day, 0}}, {"sync", {now - 3600, 0}}, {"drill", {now - 20 * day, 0}}, {"verify", {now - day, 0}}};
+  memory.last = {
+      {"archive", {now - day, 0}}, {"sync", {now - 3600, 0}}, {"drill", {now - 20 * day, 0}}, {"verify", {now - day, 0}}};
   return memory;
 }
 

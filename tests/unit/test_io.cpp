@@ -1,5 +1,3 @@
-#include "common/io.h"
-
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "common/io.h"
 
 using namespace backupctl;
 
@@ -39,7 +39,9 @@ struct Programs {
     std::ofstream(path) << "#!/bin/sh\n";
     REQUIRE(::chmod(path.c_str(), 0755) == 0);
   }
-  void link(const std::string& target, const std::string& name) const { REQUIRE(::symlink(target.c_str(), (base + name).c_str()) == 0); }
+  void link(const std::string& target, const std::string& name) const {
+    REQUIRE(::symlink(target.c_str(), (base + name).c_str()) == 0);
+  }
   [[nodiscard]] bool trusted(const std::string& name) const { return open_trusted_program(base + name).has_value(); }
 };
 
@@ -47,7 +49,8 @@ struct Programs {
 
 TEST_CASE("X7: a program may be reached through links that root alone can change") {
   const Programs programs;
-  for (const char* name : {"/bin/tool", "/links/relative", "/links/absolute", "/links/twice", "//bin///tool", "/links/../bin/tool"})
+  for (const char* name :
+       {"/bin/tool", "/links/relative", "/links/absolute", "/links/twice", "//bin///tool", "/links/../bin/tool"})
     CHECK_MESSAGE(programs.trusted(name), name);
   CHECK(open_trusted_program("/bin/sh").has_value());
 }

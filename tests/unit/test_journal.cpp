@@ -1,5 +1,3 @@
-#include "gate/journal/journal.h"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/wait.h>
@@ -7,8 +5,8 @@
 #include <algorithm>
 
 #include "common/sha256.h"
+#include "gate/journal/journal.h"
 #include "gate/journal/line.h"
-
 #include "tests/unit/state_fixture.h"
 
 using namespace backupctl;
@@ -19,7 +17,8 @@ namespace {
 constexpr const char* file = "journal/journal.jsonl";
 
 void append_some(StateFixture& fixture, int count) {
-  for (int i = 0; i < count; ++i) REQUIRE(journal::append(fixture.state(), {"request", {{"n", std::to_string(i)}}}, Durability::later));
+  for (int i = 0; i < count; ++i)
+    REQUIRE(journal::append(fixture.state(), {"request", {{"n", std::to_string(i)}}}, Durability::later));
 }
 
 std::size_t faults(StateFixture& fixture) {
@@ -97,7 +96,9 @@ TEST_CASE("X9: a last line that a crash cut off is repaired, and the repair is s
 
 TEST_CASE("X10: what an entry says cannot break out of its line") {
   StateFixture fixture;
-  REQUIRE(journal::append(fixture.state(), {"refused", {{"request", "a\n{\"seq\":9}\x1b[31m\",\"prev\":\"" + std::string(64, '0')}}}, Durability::now));
+  REQUIRE(journal::append(fixture.state(),
+                          {"refused", {{"request", "a\n{\"seq\":9}\x1b[31m\",\"prev\":\"" + std::string(64, '0')}}},
+                          Durability::now));
   CHECK(faults(fixture) == 0);
   const std::string text = fixture.read(file);
   CHECK(std::count(text.begin(), text.end(), '\n') == 1);
@@ -175,7 +176,8 @@ TEST_CASE("X9: writers that wait while the journal is rotated lose nothing and g
       if (::fork() == 0) {
         held.reset();
         int failed = 0;
-        for (std::uint64_t i = 0; i < entries; ++i) failed += journal::append(fixture.state(), {"request", {}}, Durability::later) ? 0 : 1;
+        for (std::uint64_t i = 0; i < entries; ++i)
+          failed += journal::append(fixture.state(), {"request", {}}, Durability::later) ? 0 : 1;
         ::_exit(failed);
       }
     ::usleep(300'000);

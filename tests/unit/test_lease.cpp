@@ -36,7 +36,9 @@ policy::Controller planka() {
   return controller;
 }
 
-Lease some_lease() { return *lease::make("planka", "default", planka(), {"planka", "planka-db"}, policy::Seconds{7200}, policy::Seconds{300}); }
+Lease some_lease() {
+  return *lease::make("planka", "default", planka(), {"planka", "planka-db"}, policy::Seconds{7200}, policy::Seconds{300});
+}
 
 /// The text with its checksum made right again, as someone who edits it on purpose would.
 std::string sealed(std::string text) {
@@ -156,15 +158,19 @@ TEST_CASE("only the one spelling is a lease, even under a right checksum") {
 TEST_CASE("what cannot be recorded is not leased, so nothing is stopped") {
   policy::Controller controller = podmanctl();
   controller.start.emplace_back("two\nlines");
-  CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}, policy::Seconds{1}).error().exit == Exit::bad_config);
+  CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}, policy::Seconds{1}).error().exit ==
+        Exit::bad_config);
   controller = podmanctl();
   controller.start = {"/bin/true\nstatus /bin/false"};  // would read back well-formed, as something else
   controller.status.clear();
-  CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}, policy::Seconds{1}).error().exit == Exit::bad_config);
+  CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}, policy::Seconds{1}).error().exit ==
+        Exit::bad_config);
   controller = podmanctl();
   controller.start.emplace_back(lease::max_size, 'x');
-  CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}, policy::Seconds{1}).error().exit == Exit::bad_config);
-  CHECK(lease::make("n8n", "default", podmanctl(), {}, policy::Seconds{1}, policy::Seconds{1}).error().exit == Exit::bad_config);
+  CHECK(lease::make("n8n", "default", controller, {"n8n"}, policy::Seconds{1}, policy::Seconds{1}).error().exit ==
+        Exit::bad_config);
+  CHECK(lease::make("n8n", "default", podmanctl(), {}, policy::Seconds{1}, policy::Seconds{1}).error().exit ==
+        Exit::bad_config);
 }
 
 TEST_CASE("written, listed, read, ended") {

@@ -66,7 +66,9 @@ TEST_CASE("S4: a step that queues lets a start pass") {
   StateFixture fixture;
   monitor::Output output(false, "step z", ::open("/dev/null", O_WRONLY | O_CLOEXEC));
   monitor::Session session(output, std::chrono::seconds(20), false);
-  const auto take = [&] { return state::take_any(fixture.state(), {"service-z"}, std::chrono::seconds(0), session, "busy", "start-z"); };
+  const auto take = [&] {
+    return state::take_any(fixture.state(), {"service-z"}, std::chrono::seconds(0), session, "busy", "start-z");
+  };
   {
     const auto start = state::Lock::try_take(fixture.state(), "start-z");
     REQUIRE(start);

@@ -1,7 +1,6 @@
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <doctest/doctest.h>
 
 #include "common/io.h"
 #include "gate/monitor/session.h"

@@ -93,8 +93,8 @@ TEST_CASE("D3: a dry run's flags come after the sync's own") {
 
 TEST_CASE("X4: a built environment; the account's key in it alone, never in argv") {
   const Command plain = Rclone::open(onedrive()).value().about();
-  CHECK(plain.env == std::vector<std::string>{"HOME=/", "GODEBUG=netdns=go", "RCLONE_ASK_PASSWORD=false", "TCELL_MINIMIZE=1", "TMPDIR=/config",
-                                              "RCLONE_CONFIG=/config/rclone.conf"});
+  CHECK(plain.env == std::vector<std::string>{"HOME=/", "GODEBUG=netdns=go", "RCLONE_ASK_PASSWORD=false", "TCELL_MINIMIZE=1",
+                                              "TMPDIR=/config", "RCLONE_CONFIG=/config/rclone.conf"});
   const std::string base = "/var/lib/backupctl-test-remote";
   std::filesystem::create_directory(base);
   std::ofstream(base + "/env") << "AZURE_STORAGE_ACCOUNT=acc\nAZURE_STORAGE_KEY=SGFzaA==\nAZURE_STORAGE_CONTAINER=box\n";

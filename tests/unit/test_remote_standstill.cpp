@@ -1,6 +1,6 @@
-#include "gate/remote/standstill.h"
-
 #include <doctest/doctest.h>
+
+#include "gate/remote/standstill.h"
 
 using backupctl::Record;
 using backupctl::remote::Standstill;

@@ -1,5 +1,3 @@
-#include "common/remove.h"
-
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -10,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "common/remove.h"
 #include "common/result.h"
 #include "common/unique_fd.h"
 

@@ -216,7 +216,8 @@ TEST_CASE("D4: whatever lies there, retention is safe") {
     for (const std::string& name : names)
       if (below(4) != 0) fewer.push_back(name);
     const Names gone = with(Fate::delete_, names, run);
-    for (const std::string& name : with(Fate::delete_, fewer, run)) CHECK(std::find(gone.begin(), gone.end(), name) != gone.end());
+    for (const std::string& name : with(Fate::delete_, fewer, run))
+      CHECK(std::find(gone.begin(), gone.end(), name) != gone.end());
 
     // What the floors alone keep, a request above them keeps.
     for (const std::string& name : with(Fate::keep, names, {today, floors, 0, "n8n", {}})) {

@@ -22,7 +22,7 @@ struct FakePodman {
     int started = 1;
     bool starts = true;
     int pid = 0;
-    bool told = true;   ///< it was sent its stop signal
+    bool told = true;  ///< it was sent its stop signal
   };
   std::map<std::string, Container> containers;
   std::map<std::string, std::vector<std::string>> pods;

@@ -1,9 +1,9 @@
-#include "policy/shrink.h"
-
 #include <doctest/doctest.h>
 
 #include <cstdint>
 #include <limits>
+
+#include "policy/shrink.h"
 
 using namespace backupctl::policy;
 

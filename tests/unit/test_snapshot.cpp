@@ -46,7 +46,7 @@ struct World {
   }
   [[nodiscard]] bool has(const std::string& path) const { return ::access(tree.at("staging/tree/" + path).c_str(), F_OK) == 0; }
   [[nodiscard]] ino_t inode(const std::string& path) const {
-    struct stat st{};
+    struct stat st {};
     return ::stat(tree.at("staging/tree/" + path).c_str(), &st) == 0 ? st.st_ino : 0;
   }
 };
@@ -54,11 +54,14 @@ struct World {
 std::vector<std::string> paths(const World& world, const std::string& name) {
   ListReader list(UniqueFd(::open(world.tree.at("staging/" + name).c_str(), O_RDONLY | O_CLOEXEC)));
   std::vector<std::string> found;
-  if (list.boot()) for (auto entry = list.next(); entry; entry = list.next()) found.push_back(entry->path + (entry->stamp.open != 0 ? "!" : ""));
+  if (list.boot())
+    for (auto entry = list.next(); entry; entry = list.next())
+      found.push_back(entry->path + (entry->stamp.open != 0 ? "!" : ""));
   return found;
 }
 
-void write_list(const World& world, const std::string& name, const std::string& of_boot, const std::vector<std::pair<std::string, Stamp>>& entries) {
+void write_list(const World& world, const std::string& name, const std::string& of_boot,
+                const std::vector<std::pair<std::string, Stamp>>& entries) {
   ListWriter list(UniqueFd(::open(world.tree.at("staging/" + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)));
   REQUIRE(list.begin(of_boot));
   for (const auto& [path, stamp] : entries) REQUIRE(list.add(path, stamp));
@@ -77,7 +80,7 @@ Stamp of_type(mode_t type, std::uint32_t open = 0) {
 TEST_CASE("paths are ordered as a tree is walked") {
   CHECK(walks_before("", "a"));
   CHECK(walks_before("a", "a/b"));
-  CHECK(walks_before("a/b", "a.b"));   // all of a comes before what only begins like it
+  CHECK(walks_before("a/b", "a.b"));  // all of a comes before what only begins like it
   CHECK(walks_before("a/\xff", "a b"));
   CHECK_FALSE(walks_before("a", "a"));
   CHECK(is_within("a/b/c", "a/b"));
@@ -102,7 +105,7 @@ TEST_CASE("a second pass copies what changed, and nothing else") {
   std::filesystem::remove_all(world.tree.at("source/dir"));
   world.tree.file("source/dir", "now a file");
   REQUIRE(world.pass_over() == 0);
-  CHECK(world.result.number[1] == 2);   // changes, dir
+  CHECK(world.result.number[1] == 2);  // changes, dir
   CHECK(world.staged("changes") == "two");
   CHECK(world.staged("dir") == "now a file");
   CHECK_FALSE(world.has("goes"));
@@ -115,7 +118,7 @@ TEST_CASE("D2: a file that changed too lately to be told by its times is copied 
   world.tree.file("source/young", "one");
   REQUIRE(::link(world.tree.at("source/young").c_str(), world.tree.at("source/zlink").c_str()) == 0);
   REQUIRE(world.pass_over() == 0);
-  CHECK(world.result.number[4] == 3);   // bytes to be copied again
+  CHECK(world.result.number[4] == 3);  // bytes to be copied again
   const ino_t first = world.inode("young");
   REQUIRE(world.pass_over() == 0);
   CHECK(world.inode("young") != first);
@@ -128,7 +131,7 @@ TEST_CASE("a copy that nothing is known of is made anew") {
   world.settle();
   SUBCASE("a list of another boot: nothing waited for the disk") {
     REQUIRE(world.pass_over({"--boot", other_boot}) == 0);
-    std::ofstream(world.tree.at("staging/tree/file")) << "wrong";   // as after a power failure: size and list agree
+    std::ofstream(world.tree.at("staging/tree/file")) << "wrong";  // as after a power failure: size and list agree
     REQUIRE(world.pass_over() == 0);
     CHECK(world.staged("file") == "right");
   }
@@ -155,7 +158,12 @@ TEST_CASE("a copy that nothing is known of is made anew") {
 
 TEST_CASE("a pass that was broken off: its entries, and from where it ended those of before") {
   World world;
-  write_list(world, list_name, boot, {{"", of_type(S_IFDIR)}, {"a", of_type(S_IFREG)}, {"d", of_type(S_IFDIR)}, {"d/x", of_type(S_IFREG)}, {"z", of_type(S_IFREG)}});
+  write_list(world, list_name, boot,
+             {{"", of_type(S_IFDIR)},
+              {"a", of_type(S_IFREG)},
+              {"d", of_type(S_IFDIR)},
+              {"d/x", of_type(S_IFREG)},
+              {"z", of_type(S_IFREG)}});
   SUBCASE("in the middle of a file") {
     write_list(world, part_name, boot, {{"", of_type(S_IFDIR)}, {"b", of_type(S_IFREG, 1)}});
     REQUIRE(settle_lists(world.tree.open("staging").get(), boot).value());

@@ -15,7 +15,7 @@ using namespace backupctl;
 
 TEST_CASE("the state directory is root's alone, and so is what must be") {
   StateFixture fixture;
-  struct stat st{};
+  struct stat st {};
   REQUIRE(::stat(fixture.state().path().c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0700);
   REQUIRE(::chmod(fixture.state().at("locks").c_str(), 0777) == 0);
@@ -32,7 +32,7 @@ TEST_CASE("X5: a staging directory is root's alone, whoever may write above it")
   REQUIRE(::chmod(above.c_str(), 0777) == 0);
   REQUIRE(state::open_staging(staging, "snapshot").has_value());
   REQUIRE(state::open_staging(staging, "snapshot").has_value());
-  struct stat st{};
+  struct stat st {};
   REQUIRE(::stat((staging + "/snapshot").c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0700);
   REQUIRE(::chmod(staging.c_str(), 0770) == 0);
@@ -128,18 +128,24 @@ TEST_CASE("D4: what retention remembers comes back, and a damaged memory deletes
 
 TEST_CASE("what --check looks at comes back, whatever else stands in the file") {
   StateFixture fixture;
-  const auto change = [&](const std::function<void(state::Memory&)>& how) { REQUIRE(state::change_memory(fixture.state(), "n8n", how).has_value()); };
+  const auto change = [&](const std::function<void(state::Memory&)>& how) {
+    REQUIRE(state::change_memory(fixture.state(), "n8n", how).has_value());
+  };
   CHECK(state::read_memory(fixture.state(), "n8n").last.empty());
   change([](state::Memory& memory) { memory.last["sync"] = {1790000000, 69}; });
   change([](state::Memory& memory) { memory.good["archive"] = 1790000001; });
   const int days = static_cast<int>(state::archives_remembered) + 12;
   const std::chrono::sys_days first = *parse_date("2026-01-01");
   change([&](state::Memory& memory) {
-    for (int day = 1; day <= days; ++day) state::remember_archive(memory, {first + std::chrono::days(day), day, day * 100, {"onedrive"}});
+    for (int day = 1; day <= days; ++day)
+      state::remember_archive(memory, {first + std::chrono::days(day), day, day * 100, {"onedrive"}});
     memory.first_committed = parse_date("2026-01-02");
   });
-  change([&](state::Memory& memory) { state::remember_archive(memory, {first + std::chrono::days(days), 99, 9900, {"disk"}}); });
-  fixture.write("history/n8n.runs", fixture.read("history/n8n.runs") + "later things\nrun x\nrun sync 1 2 3\narchive 2026-02-30 1 1\nhalf a li");
+  change([&](state::Memory& memory) {
+    state::remember_archive(memory, {first + std::chrono::days(days), 99, 9900, {"disk"}});
+  });
+  fixture.write("history/n8n.runs",
+                fixture.read("history/n8n.runs") + "later things\nrun x\nrun sync 1 2 3\narchive 2026-02-30 1 1\nhalf a li");
   const auto memory = state::read_memory(fixture.state(), "n8n");
   CHECK(memory.last.size() == 1);
   CHECK(memory.last.at("sync").when == 1790000000);
