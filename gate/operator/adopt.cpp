@@ -11,12 +11,7 @@ Exit adopt(const std::string& policy_path, const Args& args) {
     return complain({Exit::not_a_request, "--adopt wants NAME [--remote REMOTE]; nothing was done"});
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
-  const auto state = state::StateDir::open(policy->gate.state_dir);
-  if (!state) return complain(state.error());
-  Args words = {"--adopt"};
-  words.insert(words.end(), args.begin(), args.end());
-  // All there is may be years of archives: the longest time that the policy has for anything.
-  return run_host_step(*policy, policy_path, *state, {"adopt " + args[0], words, policy->gate.timeouts.backup},
+  return run_host_step(*policy, policy_path, "--adopt", args, args[0],
                        [&](step::Context& context) { return step::adopt(context, args[0], one ? args[2] : ""); });
 }
 

@@ -51,20 +51,17 @@ Exit drill(const std::string& policy_path, const Args& args) {
   if (!wish) return complain(wish.error());
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
-  const auto state = state::StateDir::open(policy->gate.state_dir);
-  if (!state) return complain(state.error());
   std::vector<std::string> names;
   for (const auto& [name, service] : policy->services)
     if (wish->all && service.source == policy::SourceKind::tree) names.push_back(name);
   if (!wish->all) names.push_back(wish->name);
   Exit worst = Exit::done;
   for (const std::string& name : names) {
-    Args words = {"--drill", name};
+    Args words = {name};
     if (!wish->scratch.empty()) words.insert(words.end(), {"--scratch", wish->scratch});
-    const Exit exit = run_host_step(*policy, policy_path, *state, {"drill " + name, words, policy->gate.timeouts.backup},
-                                    [&](step::Context& context) {
-                                      return step::drill(context, {name, wish->scratch});
-                                    });
+    const Exit exit = run_host_step(*policy, policy_path, "--drill", words, name, [&](step::Context& context) {
+      return step::drill(context, {name, wish->scratch});
+    });
     // What cannot be restored weighs most.
     if (worst == Exit::done || exit == Exit::bad_data) worst = exit;
     if (told_to_end()) break;

@@ -4,30 +4,33 @@
 
 namespace backupctl::operate {
 
-Exit run_host_step(const policy::Policy& policy, const std::string& policy_path, const state::StateDir& state,
-                   const HostStep& step, const std::function<Result<step::Report>(step::Context&)>& run) {
-  std::string request = "backupctl";
-  for (const std::string& word : step.words) request += " " + word;
+Exit run_host_step(const policy::Policy& policy, const std::string& policy_path, const std::string& verb, const Args& args,
+                   const std::string& name, const std::function<Result<step::Report>(step::Context&)>& run) {
+  const auto state = state::StateDir::open(policy.gate.state_dir);
+  if (!state) return complain(state.error());
+  std::string request = "backupctl " + verb;
+  for (const std::string& word : args) request += " " + word;
+  const std::string subject = verb.substr(2) + " " + name;
   if (auto written =
-          journal::append(state, {"request", {{"request", request}, {"client", "operator"}}}, journal::Durability::now);
+          journal::append(*state, {"request", {{"request", request}, {"client", "operator"}}}, journal::Durability::now);
       !written)
     return complain(written.error());
-  monitor::Output output(false, step.subject);
-  monitor::Session session(output, step.timeout, false);
-  step::Context context{policy, policy_path, state, session, output, "operator", false, false};
+  monitor::Output output(false, subject);
+  monitor::Session session(output, policy.gate.timeouts.backup, false);
+  step::Context context{policy, policy_path, *state, session, output, "operator", false, false};
   const auto began = monitor::Clock::now();
   const auto report = run(context);
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
   const Exit exit = report ? report->exit : report.error().exit;
   journal::Entry end{"end",
-                     {{"step", step.subject},
+                     {{"step", subject},
                       {"client", "operator"},
                       {"exit", std::to_string(to_status(exit))},
                       {"seconds", fmt::format("{:.3f}", seconds)},
                       {"text", report ? report->text : report.error().sentence}}};
   if (report)
     for (const monitor::Field& field : report->fields) end.fields.emplace_back(field.name, field.human);
-  const auto head = journal::append(state, end, journal::Durability::now);
+  const auto head = journal::append(*state, end, journal::Durability::now);
   if (!head) output.note(head.error().sentence, true);
   if (!report) {
     output.error(report.error());

@@ -8,16 +8,11 @@
 
 namespace backupctl::operate {
 
-/// A step that only the operator has.
-struct HostStep {
-  std::string subject;  ///< "adopt planka": the step's name in journal and output
-  Args words;           ///< the command line, for the journal
-  policy::Seconds timeout{};
-};
-
-/// Runs it as a request of the gate is run: journalled durably before it runs and after it ended (X9), its result printed.
+/// Runs a step that only the operator has as a request of the gate is run: journalled durably before it runs and after it ended
+/// (X9), its result printed. It has the longest time that the policy has for anything.
+/// @param verb  "--adopt". @param args  what followed it, for the journal. @param name  of the service
 /// @return its exit code
-Exit run_host_step(const policy::Policy& policy, const std::string& policy_path, const state::StateDir& state,
-                   const HostStep& step, const std::function<Result<step::Report>(step::Context&)>& run);
+Exit run_host_step(const policy::Policy& policy, const std::string& policy_path, const std::string& verb, const Args& args,
+                   const std::string& name, const std::function<Result<step::Report>(step::Context&)>& run);
 
 }  // namespace backupctl::operate

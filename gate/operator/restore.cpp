@@ -9,7 +9,7 @@
 #include "common/escape.h"
 #include "common/io.h"
 #include "gate/config/policy_file.h"
-#include "gate/operator/recorded.h"
+#include "gate/operator/host_step.h"
 
 namespace backupctl::operate {
 namespace {
@@ -96,8 +96,8 @@ Exit restore(const std::string& policy_path, const Args& args) {
         {Exit::not_permitted, fmt::format("the policy names no service {}; nothing was done", escape_line(wish->service, 64))});
   if (const std::string asked = question(*wish, *policy); wish->to.empty() && !yes && !is_confirmed(asked))
     return complain({Exit::not_a_request, asked + ": say --yes to do it, or name another place with --to; nothing was done"});
-  return run_recorded(*policy, policy_path, "--restore", args, "restore " + wish->service,
-                      [&](step::Context& context) { return step::restore(context, *wish); });
+  return run_host_step(*policy, policy_path, "--restore", args, wish->service,
+                       [&](step::Context& context) { return step::restore(context, *wish); });
 }
 
 }  // namespace backupctl::operate

@@ -1,6 +1,6 @@
 #include "common/request.h"
 #include "gate/config/policy_file.h"
-#include "gate/operator/recorded.h"
+#include "gate/operator/host_step.h"
 #include "gate/step/restore_in_place.h"
 
 /// What becomes of the old files that a restore in place has kept (D6).
@@ -13,8 +13,8 @@ Exit end(const std::string& policy_path, const Args& args, const std::string& wo
     return complain({Exit::not_a_request, word + " wants the name of a service; nothing was done"});
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
-  return run_recorded(*policy, policy_path, word, args, word.substr(2) + " " + args[0],
-                      [&](step::Context& context) { return step(context, args[0]); });
+  return run_host_step(*policy, policy_path, word, args, args[0],
+                       [&](step::Context& context) { return step(context, args[0]); });
 }
 
 }  // namespace

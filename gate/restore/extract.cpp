@@ -1,10 +1,10 @@
 #include "gate/restore/extract.h"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "common/room.h"
 #include "gate/restore/archive_input.h"
 #include "gate/restore/member_path.h"
 #include "gate/restore/member_placer.h"
@@ -102,12 +102,19 @@ Result<> check_target(int target, std::uint64_t content_bytes) {
   if (!first) return pass(first.error());
   if (first->name != nullptr)
     return fail(Exit::unavailable, "the target is not empty; nothing was restored. Name an empty directory");
-  struct statvfs fs {};
-  if (::fstatvfs(target, &fs) != 0) return fail_errno(Exit::io_error, errno, "the target cannot be examined");
-  if (fs.f_bavail * fs.f_frsize < content_bytes)
+  const auto room = room_on(target);
+  if (!room) return pass(room.error());
+  if (room->free < content_bytes)
     return fail(Exit::io_error,
                 "the target's file system has {} bytes free and the backup needs {}; nothing was restored. Make room first",
-                fs.f_bavail * fs.f_frsize, content_bytes);
+                room->free, content_bytes);
+  return {};
+}
+
+Result<> finish_target(MemberPlacer& placer, int root) {
+  if (auto done = placer.finish(); !done) return done;
+  if (::syncfs(root) != 0)
+    return fail_errno(Exit::io_error, errno, "the restored files cannot be written to the target's disk");
   return {};
 }
 
@@ -129,9 +136,7 @@ Result<ExtractTotals> extract_archive(int archive, UniqueFd target, const Extrac
   MemberPlacer placer(std::move(target), reporter);
   auto totals = run(archive, options, reporter, selection, &placer);
   if (!totals) return totals;
-  if (auto done = placer.finish(); !done) return pass(done.error());
-  if (::syncfs(root.get()) != 0)
-    return fail_errno(Exit::io_error, errno, "the restored files cannot be written to the target's disk");
+  if (auto done = finish_target(placer, root.get()); !done) return pass(done.error());
   return totals;
 }
 

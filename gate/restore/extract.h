@@ -7,6 +7,7 @@
 #include "common/result.h"
 #include "common/sha256.h"
 #include "common/unique_fd.h"
+#include "gate/restore/member_placer.h"
 #include "gate/source/reporter.h"
 
 namespace backupctl::archive {
@@ -41,5 +42,8 @@ Result<ExtractTotals> extract_archive(int archive, UniqueFd target, const Extrac
 
 /// That a directory is empty and its file system has room for so many bytes. Error: Exit::unavailable; Exit::io_error.
 Result<> check_target(int target, std::uint64_t content_bytes);
+
+/// Ends what was placed, and writes it to its disk. @param root  the target, open. Error: Exit::io_error.
+Result<> finish_target(MemberPlacer& placer, int root);
 
 }  // namespace backupctl::archive

@@ -228,9 +228,7 @@ Result<MirrorTotals> extract_mirror(int manifest, const UniqueFd& mirror, Unique
   MemberPlacer placer(std::move(target), reporter);
   auto totals = run(manifest, mirror, options, reporter, &placer);
   if (!totals) return totals;
-  if (auto done = placer.finish(); !done) return pass(done.error());
-  if (::syncfs(root.get()) != 0)
-    return fail_errno(Exit::io_error, errno, "the restored files cannot be written to the target's disk");
+  if (auto done = finish_target(placer, root.get()); !done) return pass(done.error());
   return totals;
 }
 

@@ -43,14 +43,12 @@ Acting::~Acting() { ::unlinkat(state_.fd(), file_of(service_).c_str(), 0); }
 
 Result<> end_left_acting(const StateDir& state, const std::string& service, std::chrono::seconds grace,
                          monitor::Session& session) {
-  const auto kill_at = monitor::Clock::now() + grace;
-  int number = SIGTERM;
-  for (;;) {
-    const pid_t pid = left_acting(state, service);
-    if (pid == 0) break;
-    const bool late = monitor::Clock::now() >= kill_at;
-    if (number == SIGTERM || late) ::kill(-pid, late ? SIGKILL : number);
-    number = 0;
+  const auto began = monitor::Clock::now();
+  for (int sent = 0; const pid_t pid = left_acting(state, service);) {
+    const auto passed = monitor::Clock::now() - began;
+    if (passed >= 2 * grace) break;
+    const int number = passed >= grace ? SIGKILL : SIGTERM;
+    if (number != sent && ::kill(-pid, number) == 0) sent = number;
     if (auto waited = session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(100)); !waited)
       return pass(waited.error());
   }

@@ -27,8 +27,9 @@ class Acting {
   std::string service_;
 };
 
-/// Ends what a killed gate has left running: SIGTERM to its group, SIGKILL after `grace`. With the service's lock held, so that
-/// whoever started it is gone. Error: Exit::unavailable, the session ended first.
+/// Ends what a killed gate has left running: SIGTERM to its group, SIGKILL after `grace`; one that not even that ends within
+/// another is left, since a start weighs more (S1). With the service's lock held, so that whoever started it is gone.
+/// Error: Exit::unavailable, the session ended first.
 Result<> end_left_acting(const StateDir& state, const std::string& service, std::chrono::seconds grace,
                          monitor::Session& session);
 

@@ -1,13 +1,13 @@
 #include "gate/step/drill.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "common/escape.h"
 #include "common/io.h"
+#include "common/room.h"
 #include "gate/config/policy_file.h"
 #include "gate/step/commit.h"
 #include "gate/step/drill_record.h"
@@ -97,8 +97,7 @@ class Watch {
 };
 
 Result<> check_room(const std::string& path, std::int64_t needed) {
-  struct statvfs space {};
-  if (::statvfs(path.c_str(), &space) != 0 || static_cast<std::int64_t>(space.f_bavail * space.f_frsize) >= needed) return {};
+  if (free_bytes(path) >= needed) return {};
   return fail(Exit::io_error,
               "the drill needs {} in {}, and there is not that much room; name another directory with --scratch",
               monitor::human_bytes(needed), path);

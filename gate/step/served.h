@@ -1,10 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "gate/step/context.h"
+#include "gate/step/remote_files.h"
 
 namespace backupctl::step {
 
@@ -27,5 +28,11 @@ class Served {
   std::vector<std::string> names_;
   std::optional<Error> fault_;
 };
+
+/// Looks on remotes for what a restore needs; one that cannot be asked is passed over, with a warning.
+/// @param look  whether anything is found by now. Error: the session is over; or nothing was found, and what went wrong with a
+///   remote may be why.
+Result<> ask_remotes(Context& context, const std::vector<std::string>& remotes,
+                     const std::function<Result<bool>(RemoteFiles&)>& look);
 
 }  // namespace backupctl::step

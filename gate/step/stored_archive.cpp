@@ -1,17 +1,16 @@
 #include "gate/step/stored_archive.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <set>
 
-#include "common/escape.h"
-#include "gate/sandbox/helper.h"
+#include "common/room.h"
 #include "gate/state/history.h"
 #include "gate/step/commit.h"
+#include "gate/step/extraction.h"
 #include "gate/step/served.h"
 #include "policy/retention.h"
 
@@ -57,30 +56,13 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
   return std::optional<StoredArchive>{};
 }
 
-/// Runs the extractor over the archive. @param args  what it must be; @param target  -1: verify only
+/// @param args  what it must be; @param target  -1: verify only
 Result<Record> run_extractor(Context& context, const std::string& name, std::vector<std::string> args, int archive, int target,
                              const std::string& to, const std::vector<std::string>& only = {}) {
   if (::lseek(archive, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the fetched archive");
-  auto worker = Worker::hire(context, sandbox::RoleName::extractor);
-  if (!worker) return pass(worker.error());
   args.insert(args.end(), {"--format", name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz"});
   for (const std::string& path : only) args.insert(args.end(), {"--only", "data/" + path});
-  if (target < 0) args.emplace_back("--verify-only");
-  if (target >= 0)
-    if (auto shown = worker->show_tree(target, to, sandbox::target_dir, true); !shown) return pass(shown.error());
-  auto child = start_helper(*worker, "backupctl-extractor", args, archive, -1);
-  if (!child) return pass(child.error());
-  monitor::Job job(context.session);
-  const std::size_t place = job.add(std::move(*child), [&](const Record& record) {
-    if (record.kind != Record::Kind::not_read) return false;
-    context.output.note(fmt::format("not restored: {}", escape_line(record.view(), 512)), true);
-    return true;
-  });
-  if (auto done = job.run(); !done) return pass(done.error());
-  const monitor::Ending& ending = job.ending(place);
-  if (ending.status != 0 || !ending.result)
-    return fail(Exit::bug, "the extractor ended with {} and without a result", ending.status);
-  return *ending.result;
+  return run_extractor(context, {.args = std::move(args), .in = archive, .target = target, .to = to});
 }
 
 /// What the manifest says.
@@ -98,19 +80,13 @@ Result<Record> test(Context& context, const std::string& name, int archive) {
 Result<StoredArchive> find_archive(Context& context, const policy::Service& service, const std::optional<CivilDate>& date,
                                    const std::string& keys, const std::vector<std::string>& remotes) {
   std::optional<StoredArchive> best;
-  const auto ask = [&](const policy::Remote& remote) -> Result<> {
-    auto files = RemoteFiles::open(context, remote);
-    if (!files) return pass(files.error());
-    auto found = find_on(context, *files, service.name, date, keys, Doubtful::pass_over);
+  const auto asked = ask_remotes(context, remotes, [&](RemoteFiles& files) -> Result<bool> {
+    auto found = find_on(context, files, service.name, date, keys, Doubtful::pass_over);
     if (!found) return pass(found.error());
     if (found->has_value() && (!best || (*found)->date > best->date)) best = std::move(**found);
-    return files->close();
-  };
-  Served served(context);
-  for (const std::string& name : remotes)
-    if (auto asked = ask(context.policy.remotes.at(name)); !asked && served.take(asked.error())) return pass(asked.error());
-  if (!best && served.fault()) return pass(served.error());
-  if (served.fault()) context.output.note(served.error().sentence + "; another remote is used", true);
+    return best.has_value();
+  });
+  if (!asked) return pass(asked.error());
   if (!best)
     return fail(
         Exit::bad_data,
@@ -141,8 +117,7 @@ Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const poli
 Result<UniqueFd> fetch(Context& context, const policy::Service& service, const StoredArchive& stored) {
   const std::string spool = context.state.at("spool");
   const std::int64_t size = stored.manifest.number[0];
-  struct statvfs space {};
-  if (::statvfs(spool.c_str(), &space) == 0 && static_cast<std::int64_t>(space.f_bavail * space.f_frsize) < size)
+  if (free_bytes(spool) < size)
     return fail(Exit::io_error, "the archive needs {} in {}, and there is not that much room; nothing was written",
                 monitor::human_bytes(size), spool);
   UniqueFd file(::open(spool.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));

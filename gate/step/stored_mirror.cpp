@@ -2,30 +2,22 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <optional>
 
-#include "common/escape.h"
 #include "common/io.h"
-#include "gate/sandbox/helper.h"
+#include "common/room.h"
 #include "gate/state/history.h"
+#include "gate/step/extraction.h"
 #include "gate/step/helpers.h"
 #include "gate/step/mirror_manifest.h"
 #include "gate/step/served.h"
 
 namespace backupctl::step {
 namespace {
-
-/// Bytes that root may still write where the spool lies.
-std::int64_t free_bytes(const std::string& spool) {
-  struct statvfs space {};
-  if (::statvfs(spool.c_str(), &space) != 0) return 0;
-  return static_cast<std::int64_t>(space.f_bavail * space.f_frsize);
-}
 
 /// The mirror on one remote; nothing where it has no good manifest, which is told.
 Result<std::optional<StoredMirror>> find_on(Context& context, RemoteFiles& files, const std::string& service,
@@ -67,10 +59,8 @@ std::string hour_of(std::int64_t unix_seconds) {
   return text;
 }
 
-/// Runs the extractor over manifest and mirror. @param target  -1: verify only
+/// @param target  -1: verify only
 Result<Record> run_extractor(Context& context, const StoredMirror& stored, int mirror, int target, const std::string& to) {
-  auto worker = Worker::hire(context, sandbox::RoleName::extractor);
-  if (!worker) return pass(worker.error());
   std::vector<std::string> args = {"--mirror",
                                    "--list-digest",
                                    to_hex(stored.record.digest),
@@ -79,25 +69,8 @@ Result<Record> run_extractor(Context& context, const StoredMirror& stored, int m
                                    "--content-bytes",
                                    std::to_string(stored.record.number[4])};
   if (stored.may_differ()) args.emplace_back("--leave-out");
-  if (target < 0) args.emplace_back("--verify-only");
-  if (auto shown = worker->show_as_root(mirror, "the fetched mirror", sandbox::mirror_dir, false); !shown)
-    return pass(shown.error());
-  if (target >= 0)
-    if (auto shown = worker->show_tree(target, to, sandbox::target_dir, true); !shown) return pass(shown.error());
-  auto child = start_helper(*worker, "backupctl-extractor", args, stored.manifest.get(), -1);
-  if (!child) return pass(child.error());
-  monitor::Job job(context.session);
-  const std::size_t place = job.add(std::move(*child), [&](const Record& record) {
-    if (record.kind != Record::Kind::not_read) return false;
-    context.output.note(fmt::format("{}: {}", target < 0 ? "not as it was" : "not restored", escape_line(record.view(), 512)),
-                        true);
-    return true;
-  });
-  if (auto done = job.run(); !done) return pass(done.error());
-  const monitor::Ending& ending = job.ending(place);
-  if (ending.status != 0 || !ending.result)
-    return fail(Exit::bug, "the extractor ended with {} and without a result", ending.status);
-  return *ending.result;
+  return run_extractor(context,
+                       {.args = std::move(args), .in = stored.manifest.get(), .mirror = mirror, .target = target, .to = to});
 }
 
 }  // namespace
@@ -105,21 +78,15 @@ Result<Record> run_extractor(Context& context, const StoredMirror& stored, int m
 Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys,
                                  const std::vector<std::string>& remotes) {
   std::optional<StoredMirror> best;
-  const auto ask = [&](const policy::Remote& remote) -> Result<> {
-    auto files = RemoteFiles::open(context, remote);
-    if (!files) return pass(files.error());
-    auto found = find_on(context, *files, service.name, keys);
+  const auto asked = ask_remotes(context, remotes, [&](RemoteFiles& files) -> Result<bool> {
+    auto found = find_on(context, files, service.name, keys);
     if (!found) return pass(found.error());
     if (found->has_value() && (!best || std::pair((*found)->complete(), (*found)->record.number[1]) >
                                             std::pair(best->complete(), best->record.number[1])))
       best = std::move(**found);
-    return files->close();
-  };
-  Served served(context);
-  for (const std::string& name : remotes)
-    if (auto asked = ask(context.policy.remotes.at(name)); !asked && served.take(asked.error())) return pass(asked.error());
-  if (!best && served.fault()) return pass(served.error());
-  if (served.fault()) context.output.note(served.error().sentence + "; another remote is used", true);
+    return best.has_value();
+  });
+  if (!asked) return pass(asked.error());
   if (best) {
     if (const std::int64_t last = state::last_mirrored(context.state, service.name); last > best->record.number[1])
       context.output.note(fmt::format("this host finished a sync after {}, but the newest mirror on the remotes is of {}: "

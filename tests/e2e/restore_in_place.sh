@@ -297,6 +297,22 @@ if mount -o loop "$ROOT/disk.img" "$DATA" 2>/dev/null; then
     check "… and the lease" test -e $STATE/leases/vaultwarden
     check "… which --recover ends" $GATE --recover
     check "… the service runs" wait_for 20 up
+    killed_at renameat2:7 $GATE --restore vaultwarden --yes
+    kill -9 $(pgrep --ns $$ --nslist mnt -f -- '--guardian vaultwarden$')
+    mount --bind /usr/bin/false /usr/bin/podman
+    check_exit 69 "what cannot be asked whether it runs is not undone beneath it" $GATE --recover --files
+    check_not "… it stays a mixture" is_old_or_new
+    python3 - $STATE/leases/vaultwarden <<'PY'
+import hashlib, re, sys
+text = open(sys.argv[1]).read()
+body = re.sub(r'(?m)^boot .*$', 'boot 00000000-0000-0000-0000-000000000000', text[:text.rindex('sha256')])
+open(sys.argv[1], 'w').write(body + 'sha256 ' + hashlib.sha256(body.encode()).hexdigest() + '\n')
+PY
+    check "… but early in the next boot, when nothing runs yet" $GATE --recover --files
+    check "… the old tree" is_old
+    umount /usr/bin/podman
+    check "… and then the start" $GATE --recover
+    check "… the service runs" wait_for 20 up
     policy
   fi
   failed=$E2E_FAILED
