@@ -299,7 +299,8 @@ if mount -o loop "$ROOT/disk.img" "$DATA" 2>/dev/null; then
     check "… the service runs" wait_for 20 up
     killed_at renameat2:7 $GATE --restore vaultwarden --yes
     kill -9 $(pgrep --ns $$ --nslist mnt -f -- '--guardian vaultwarden$')
-    mount --bind /usr/bin/false /usr/bin/podman
+    printf '#!/bin/sh\necho "database is locked" >&2\nexit 125\n' >"$ROOT/podman"; chmod 755 "$ROOT/podman"   # podman(1), "Exit Codes"
+    mount --bind "$ROOT/podman" /usr/bin/podman
     check_exit 69 "what cannot be asked whether it runs is not undone beneath it" $GATE --recover --files
     check_not "… it stays a mixture" is_old_or_new
     python3 - $STATE/leases/vaultwarden <<'PY'
