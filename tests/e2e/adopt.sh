@@ -93,7 +93,7 @@ check "… what was not adopted is kept" test -e "$OLD/plain-2026-03-08.tar.gz" 
 rm "$OLD"/plain-2026-03-*; head -c 6000000 /dev/urandom >"$ROOT/old/data/sub/random"
 for day in 04 11 18; do earlier plain-2026-01-$day.tar.gz data; done
 stop_webdav; start_webdav --bwlimit 3M
-$GATE --adopt plain --remote onedrive >"$ROOT/adopt.out" 2>&1 & adopting=$!
+begin "$ROOT/adopt.out" $GATE --adopt plain --remote onedrive; adopting=$begun
 wait_for 30 test -e "$OLD/plain-2026-01-18.tar.gz.manifest.json"
 sleep 1; kill -9 $adopting; wait $adopting 2>/dev/null
 check "killed after the first" test ! -e "$OLD/plain-2026-01-04.tar.gz.manifest.json"

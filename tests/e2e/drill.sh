@@ -114,7 +114,7 @@ rmdir "$ROOT/scratch/backupctl-drill-plain"
 head -c 300000000 /dev/zero >"$ROOT/plain/zeros"
 check "a larger archive" $GATE --archive plain --replace
 for where in "$ROOT/scratch" ""; do
-  $GATE --drill plain ${where:+--scratch "$where"} >"$ROOT/drill.out" 2>&1 & drilling=$!
+  begin "$ROOT/drill.out" $GATE --drill plain ${where:+--scratch "$where"}; drilling=$begun
   wait_for 60 grep -q 'writing to' "$ROOT/drill.out"
   for ((tries = 0; tries < 500; tries++)); do nothing_left || break; sleep 0.01; done
   kill -9 $drilling; wait $drilling 2>/dev/null
@@ -130,7 +130,7 @@ done
 head -c 40000000 /dev/urandom >"$ROOT/plain/file"
 check "a large archive" $GATE --archive plain --replace
 stop_webdav; start_webdav --bwlimit 1M
-$GATE --drill plain >"$ROOT/drill.out" 2>&1 & drilling=$!
+begin "$ROOT/drill.out" $GATE --drill plain; drilling=$begun
 wait_for 10 grep -q fetching "$ROOT/drill.out"
 check "a mirror while a long drill fetches" gate 'backupctl --sync-extra www'
 wait $drilling; ended=$?

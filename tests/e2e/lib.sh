@@ -54,6 +54,14 @@ check_not() {
   if "$@" >"$out" 2>&1 </dev/null; then fail "$title" "succeeded: $*"; _indent "$out"; else pass "$title"; fi
 }
 
+# begin FILE CMD…: CMD in the background, its output in FILE, its pid in $begun. FILE is empty before this returns: who waits
+# for a word in it must not read what the last one said.
+begin() {
+  local file=$1; shift
+  : >"$file"
+  "$@" >>"$file" 2>&1 </dev/null & begun=$!
+}
+
 # check_same TITLE FILE FILE: equal byte for byte; the difference is shown.
 check_same() { check "$1" diff -u "$2" "$3"; }
 

@@ -117,7 +117,7 @@ podman start vaultwarden >/dev/null
 
 # A nightly step that comes while the restored service is watched does not look like a service that cannot run.
 commit >/dev/null
-restore >"$ROOT/restored" 2>&1 & pid=$!
+begin "$ROOT/restored" $GATE --restore vaultwarden --yes; pid=$begun
 wait_for 60 grep -q 'watching the service' "$ROOT/restored"
 check "a --stop that comes while the restored service is watched" $GATE --stop vaultwarden
 check "… waits: the restore is not taken back" wait $pid
@@ -209,7 +209,7 @@ rounds() {
   local round began length gate state
   began=$(date +%s%N); restore >/dev/null 2>&1; length=$((($(date +%s%N) - began) / 1000000)); rollback >/dev/null 2>&1
   for ((round = 1; round <= $1; round++)); do
-    $GATE --restore vaultwarden --yes >"$ROOT/said" 2>&1 & gate=$!
+    begin "$ROOT/said" $GATE --restore vaultwarden --yes; gate=$begun
     if ((round % 2)); then
       sleep "$(awk -v m=$((RANDOM * length / 32768)) 'BEGIN { print m / 1000 }')"
     else

@@ -96,7 +96,7 @@ check "the good one alone" gate 'backupctl --verify both --remote onedrive:/Odro
 head -c 40000000 /dev/urandom >"$ROOT/both/file"
 check "a large archive" $GATE --archive both --replace
 stop_webdav; start_webdav --bwlimit 1M
-gate 'backupctl --verify both' >"$ROOT/verify.out" 2>&1 & verify=$!
+begin "$ROOT/verify.out" gate 'backupctl --verify both'; verify=$begun
 wait_for 10 grep -q 'verifying both' "$ROOT/verify.out"
 check "a mirror while a long verification reads" gate 'backupctl --sync plain'
 wait $verify; ended=$?
