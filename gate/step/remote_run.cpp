@@ -110,14 +110,21 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
     return files;
   }
   // Whoever only reads does not begin meanwhile: one after the other they could keep the credential from a backup (X11).
-  const auto first =
-      context.gives_way ? Result<std::optional<state::Lock>>{} : state::Lock::try_take(context.state, backup_lock);
-  if (!first) return pass(first.error());
+  std::optional<state::Lock> first;
+  const auto come_first = [&]() -> Result<> {
+    if (context.gives_way || first) return {};
+    auto lock = state::Lock::try_take(context.state, backup_lock);  // one that looks whether it is free may have it for a moment
+    if (!lock) return pass(lock.error());
+    first = std::move(*lock);
+    return {};
+  };
+  if (auto tried = come_first(); !tried) return pass(tried.error());
   const auto give_up = monitor::Clock::now() + context.policy.gate.lock_wait;
   const auto wait = [&]() -> Result<> {
     if (monitor::Clock::now() > give_up)
       return fail(Exit::unavailable,
                   "another step has used the credential of {} all the time, so nothing was sent; try again later", remote.name);
+    if (auto tried = come_first(); !tried) return tried;
     if (!context.gives_way)
       if (auto ended = state::take_over(context.state, reading_lock, reading_grace, context.session); !ended)
         return pass(ended.error());
