@@ -79,6 +79,7 @@ Result<Lease> make(std::string_view service, std::string_view client, const poli
   lease.controller.name = controller.name;
   lease.controller.kind = controller.kind;
   lease.controller.user = controller.user;
+  lease.controller.engine = controller.engine;
   lease.controller.grace = controller.grace;
   lease.controller.start = controller.start;
   lease.controller.stop = controller.stop;
@@ -112,6 +113,7 @@ std::string serialize(const Lease& lease) {
   put(text, "controller", lease.controller.name);
   put(text, "kind", service::word(lease.controller.kind));
   put(text, "user", lease.controller.user);
+  if (!lease.controller.engine.empty()) put(text, "engine", lease.controller.engine);
   put(text, "grace", std::to_string(lease.controller.grace.count()));
   for (const std::string& argument : lease.controller.start) put(text, "start", argument);
   for (const std::string& argument : lease.controller.stop) put(text, "stop", argument);
@@ -138,6 +140,7 @@ Result<Lease> parse(std::string_view bytes) {
   if (!kind) return damaged("its kind of controller is not known");
   lease.controller.kind = *kind;
   take_text(text, "user", lease.controller.user);
+  take_text(text, "engine", lease.controller.engine);
   std::int64_t grace = 0;
   take_number(text, "grace", grace);
   lease.controller.grace = policy::Seconds(grace);

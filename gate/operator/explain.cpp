@@ -23,7 +23,7 @@ Exit explain(const std::string& policy_path, const Args& args) {
   // What the policy allows and this version has no code for is refused all the same.
   if (const auto request = parse_request(args[0]))
     if (const auto plan = policy::decide(*policy, *request, caller))
-      if (const std::string why = step::not_built(*policy, *plan); !why.empty()) text += fmt::format("refused   {}\n", why);
+      if (const std::string why = step::not_built(*plan); !why.empty()) text += fmt::format("refused   {}\n", why);
   static_cast<void>(write_all(1, text));
   return Exit::done;
 }

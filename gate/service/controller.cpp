@@ -11,17 +11,11 @@
 namespace backupctl::service {
 namespace {
 
-/// The kinds that are built. A new one is a file and a line here.
-const std::array<const Kind*, 4> kinds{&none_kind, &command_kind, &podman_kind, &systemd_kind};
+/// A row for each of policy::ControllerKind. A new one is a file and a line here.
+const std::array<const Kind*, 5> kinds{&none_kind, &command_kind, &podman_kind, &compose_kind, &systemd_kind};
 
-const Kind* find(policy::ControllerKind kind) {
-  const auto* const found = std::find_if(kinds.begin(), kinds.end(), [&](const Kind* row) { return row->kind == kind; });
-  return found == kinds.end() ? nullptr : *found;
-}
-
-tl::unexpected<Error> not_built(const policy::Controller& controller) {
-  return fail(Exit::bad_config, "controller {} is of a kind that this version of backupctl cannot use; nothing was changed",
-              controller.name);
+const Kind& row_of(policy::ControllerKind kind) {
+  return **std::find_if(kinds.begin(), kinds.end(), [&](const Kind* row) { return row->kind == kind; });
 }
 
 }  // namespace
@@ -32,12 +26,7 @@ Names ServiceState::to_stop() const {
   return units;
 }
 
-bool is_built(policy::ControllerKind kind) { return find(kind) != nullptr; }
-
-std::string_view word(policy::ControllerKind kind) {
-  const Kind* row = find(kind);
-  return row == nullptr ? std::string_view{} : row->word;
-}
+std::string_view word(policy::ControllerKind kind) { return row_of(kind).word; }
 
 std::optional<policy::ControllerKind> kind_of(std::string_view word) {
   for (const Kind* row : kinds)
@@ -47,29 +36,26 @@ std::optional<policy::ControllerKind> kind_of(std::string_view word) {
 
 policy::Controller narrowed(policy::Controller controller, const Names& units) {
   controller.pod.clear();
-  if (controller.kind == policy::ControllerKind::podman) controller.containers = units;
+  controller.project.clear();
+  if (controller.kind == policy::ControllerKind::podman || controller.kind == policy::ControllerKind::compose)
+    controller.containers = units;
   if (controller.kind == policy::ControllerKind::systemd) controller.units = units;
   return controller;
 }
 
 Result<ServiceState> query(const policy::Controller& controller, std::string_view service, const Runner& run,
                            std::optional<bool> last_known) {
-  const Kind* kind = find(controller.kind);
-  return kind == nullptr ? not_built(controller) : kind->query(controller, service, run, last_known);
+  return row_of(controller.kind).query(controller, service, run, last_known);
 }
 
 Result<> stop(const policy::Controller& controller, std::string_view service, const Names& units, Seconds within,
               const Runner& run) {
-  const Kind* kind = find(controller.kind);
-  if (kind == nullptr) return not_built(controller);
-  return units.empty() ? Result<>{} : kind->stop(controller, service, units, within, run);
+  return units.empty() ? Result<>{} : row_of(controller.kind).stop(controller, service, units, within, run);
 }
 
 Result<> start(const policy::Controller& controller, std::string_view service, const Names& units, Seconds within,
                const Runner& run) {
-  const Kind* kind = find(controller.kind);
-  if (kind == nullptr) return not_built(controller);
-  return units.empty() ? Result<>{} : kind->start(controller, service, units, within, run);
+  return units.empty() ? Result<>{} : row_of(controller.kind).start(controller, service, units, within, run);
 }
 
 std::string last_words(const CommandOutput& output) {

@@ -43,10 +43,7 @@ struct ServiceState {
   [[nodiscard]] Names to_stop() const;
 };
 
-/// False for kinds that the policy may name but this version has no code for; a request for their services is refused.
-bool is_built(policy::ControllerKind kind);
-
-/// The word for a kind in the policy file and in leases ("podman"), and back. Empty and nothing for a kind that is not built.
+/// The word for a kind in the policy file and in leases ("podman"), and back.
 std::string_view word(policy::ControllerKind kind);
 std::optional<policy::ControllerKind> kind_of(std::string_view word);
 

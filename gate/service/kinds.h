@@ -19,6 +19,7 @@ struct Kind {
 extern const Kind none_kind;
 extern const Kind command_kind;
 extern const Kind podman_kind;
+extern const Kind compose_kind;
 extern const Kind systemd_kind;
 
 /// How long a manager may take to say what runs.

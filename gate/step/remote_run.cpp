@@ -113,7 +113,8 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   std::optional<state::Lock> first;
   const auto come_first = [&]() -> Result<> {
     if (context.gives_way || first) return {};
-    auto lock = state::Lock::try_take(context.state, backup_lock);  // one that looks whether it is free may have it for a moment
+    auto lock =
+        state::Lock::try_take(context.state, backup_lock);  // one that looks whether it is free may have it for a moment
     if (!lock) return pass(lock.error());
     first = std::move(*lock);
     return {};

@@ -106,7 +106,7 @@ bool keeps_down(const state::StateDir& state, const policy::Plan& plan) {
 
 }  // namespace
 
-std::string not_built(const policy::Policy& policy, const policy::Plan& plan) {
+std::string not_built(const policy::Plan& plan) {
   const auto still_open = [](std::string_view what) { return fmt::format("this version of backupctl cannot do {}", what); };
   if (row_of(plan.verb).run == nullptr) return still_open(info(plan.verb).word);
   if (plan.verb == Verb::verify)  // asks neither how the service is read nor who stops it
@@ -116,9 +116,6 @@ std::string not_built(const policy::Policy& policy, const policy::Plan& plan) {
   if (plan.service == nullptr || !row_of(plan.verb).waits) return {};
   if (plan.service->source != policy::SourceKind::tree) return still_open("this kind of source");
   if (!plan.service->sqlite.empty()) return still_open("sqlite = […]");
-  const auto controller = policy.controllers.find(plan.service->controller);
-  if (controller != policy.controllers.end() && !service::is_built(controller->second.kind))
-    return still_open("this kind of controller");
   return {};
 }
 
@@ -138,7 +135,7 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
     journal::append_refusal(state, request_entry);
     return refusal.exit;
   };
-  if (const std::string why = not_built(policy, plan); !why.empty()) return refuse(RefusalCode::verb_not_for_source, why);
+  if (const std::string why = not_built(plan); !why.empty()) return refuse(RefusalCode::verb_not_for_source, why);
   if (options.over_gate && keeps_down(state, plan))
     return refuse(RefusalCode::too_often, info(RefusalCode::too_often).sentence);
   request_entry.fields.emplace_back("rule", plan.rule);

@@ -26,6 +26,6 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
 Exit start_from_lease(const Request& request, const state::StateDir& state, const Error& broken);
 
 /// Whether this version can run the plan; if not, why, in a sentence for the client.
-std::string not_built(const policy::Policy& policy, const policy::Plan& plan);
+std::string not_built(const policy::Plan& plan);
 
 }  // namespace backupctl::step

@@ -71,7 +71,7 @@ Row service_row(Context& context, const policy::Service& service) {
 /// Asks the controller; done for one named service only, since managers take their time.
 Result<std::string> controller_words(Context& context, const policy::Service& service, bool leased) {
   const auto found = context.policy.controllers.find(service.controller);
-  if (found == context.policy.controllers.end() || !service::is_built(found->second.kind)) return std::string();
+  if (found == context.policy.controllers.end()) return std::string();
   auto state = service::query(found->second, service.name, controller_runner(context.session),
                               leased ? std::optional(false) : std::nullopt);
   if (!state) return pass(state.error());

@@ -146,7 +146,7 @@ TEST_CASE("only the one spelling is a lease, even under a right checksum") {
   for (const Row& row :
        {Row{"backupctl-lease 1", "backupctl-lease 2"}, Row{"backupctl-lease 1", "backupctl-lease 1 "},
         Row{"service planka\n", ""}, Row{"service planka", "service ../planka"}, Row{"service planka", "service  planka"},
-        Row{"kind podman", "kind compose"}, Row{"kind podman", "kind"}, Row{"created 1", "created 01"},
+        Row{"kind podman", "kind lxc"}, Row{"kind podman", "kind"}, Row{"created 1", "created 01"},
         Row{"created 1", "created +1"}, Row{"deadline ", "deadline x"}, Row{"user planka", "user planka\nuser root"},
         Row{"unit planka\nunit planka-db\n", ""}, Row{"unit planka\n", "unit pla\tnka\n"},
         Row{"client default", "client default\nsurprise yes"}, Row{"user planka", "start x\nuser planka"}}) {
