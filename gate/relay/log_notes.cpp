@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <optional>
 
 #include "common/record.h"
 #include "gate/relay/secrets.h"
@@ -24,6 +25,18 @@ bool says(std::string_view text, const std::array<std::string_view, n>& words) {
   return false;
 }
 
+/// Azure's library tells an error over some twenty lines: this one says what it is.
+constexpr std::string_view azure_status = "RESPONSE Status: ";
+
+/// A line that only goes on with the one before: of those, the one that says it, or nothing.
+std::optional<std::string_view> telling(std::string_view line) {
+  if (const std::size_t at = line.find(azure_status); at != std::string_view::npos)
+    return line.substr(at + azure_status.size());
+  const bool goes_on =
+      line.starts_with(' ') || line.starts_with(',') || line.starts_with("=====") || line.starts_with("Description=");
+  return goes_on ? std::nullopt : std::optional(line);
+}
+
 }  // namespace
 
 void LogNotes::take(const LogLine& line) {
@@ -35,7 +48,9 @@ void LogNotes::take(const LogLine& line) {
   }
   const bool shown = serious || (line.level == LogLevel::notice && !line.stats && line.skipped.empty());
   if (!shown || line.message.empty() || ++taken_ > max_notes) return;
-  note(serious, without_secrets(line.object.empty() ? line.message : line.object + ": " + line.message));
+  const auto words = line.level == LogLevel::plain ? telling(line.message) : std::optional<std::string_view>(line.message);
+  if (!words) return;
+  note(serious, without_secrets(line.object.empty() ? std::string(*words) : fmt::format("{}: {}", line.object, *words)));
 }
 
 void LogNotes::finish() {

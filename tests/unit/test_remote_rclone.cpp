@@ -108,7 +108,7 @@ TEST_CASE("X4: a built environment; the account's key in it alone, never in argv
   CHECK_FALSE(rclone.needs_config());
   CHECK(has(upload.env, "RCLONE_AZUREBLOB_KEY=SGFzaA=="));
   CHECK(has(upload.env, "RCLONE_CONFIG="));
-  CHECK(after(upload.argv, "--azureblob-access-tier") == "cool");
+  CHECK(after(upload.argv, "--azureblob-access-tier") == "Cool");
   for (const std::string& word : upload.argv) CHECK(word.find("SGFzaA") == std::string::npos);
   std::filesystem::permissions(base + "/env", std::filesystem::perms(0644));
   CHECK(Rclone::open(azure).error().exit == Exit::bad_config);
