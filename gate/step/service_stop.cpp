@@ -69,7 +69,8 @@ Result<std::optional<Stopped>> stop_service(Context& context, const policy::Serv
     return fail(Exit::unavailable,
                 "{} neither runs nor is stopped, so nothing was stopped; bring it to rest or start it by hand",
                 state->other.front());
-  if (state->running.empty() && due.empty() && !state->missing.empty() && !had_lease)
+  // What is not found under its name may run under another, and write.
+  if (due.empty() && !state->missing.empty() && !had_lease)
     return fail(Exit::unavailable, "{} does not exist, so nothing was stopped; create it or mend controller.{} in the policy",
                 state->missing.front(), controller.name);
   if (state->running.empty() && due.empty()) return std::optional<Stopped>{};
