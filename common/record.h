@@ -20,7 +20,7 @@ struct Record {
                ///< error), 5 mount point
     result,    ///< the child's last record when it succeeded; meaning of number[] and digest by role
     entry,  ///< one name of a listing: text the name, number[0] bytes (-1 unknown), number[1] unix seconds, number[2] 1 for a
-            ///< directory; digest if number[3] is 1
+            ///< directory; digest if number[3] is 1; number[4] what else the role's header says
     violation,  ///< seccomp: number[0] the syscall's number
   };
   Kind kind{};

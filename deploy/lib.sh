@@ -96,7 +96,7 @@ import_busybox_image() {
   root=$(mktemp -d)
   mkdir -p "$root"/{bin,data,tmp}
   cp /bin/busybox "$root/bin/busybox"
-  for applet in sh cat date echo httpd mkdir sleep; do ln -s busybox "$root/bin/$applet"; done
+  for applet in sh cat date echo httpd mkdir sleep wc; do ln -s busybox "$root/bin/$applet"; done
   tar -C "$root" -cf - . | podman import -q - "$1" >/dev/null
   rm -rf "$root"
 }

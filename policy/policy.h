@@ -119,7 +119,7 @@ struct Service {
   std::vector<std::string> remotes;  ///< keys of Policy::remotes, at least one
   Consistency consistency = Consistency::hot;
   ArchiveFormat format = ArchiveFormat::tar_gz;
-  std::string staging;
+  std::string staging;  ///< volumes: empty for a place beside the engine's own directory of volumes
   Seconds snapshot_max_age{};
   Retention retention;  ///< the file's, with the service's own `keep` laid over
   Guard guard;

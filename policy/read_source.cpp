@@ -17,13 +17,18 @@ constexpr std::pair<std::string_view, std::string_view> ssl_modes[] = {
     {"require", "require"}, {"verify-ca", "verify-ca"}, {"verify-full", "verify-full"}};
 constexpr std::uint32_t most_kept = 999'999;
 
+/// What is an archive in the end, and a snapshot before.
+void read_archive(Table& table, Service& service) {
+  service.format = table.word("format", formats).value_or(ArchiveFormat::tar_gz);
+  service.snapshot_max_age = table.duration("snapshot_max_age", Seconds{0}).value_or(std::chrono::hours{12});
+}
+
 void read_tree(Table& table, Service& service) {
   service.path = table.text("path", form::absolute_path).value_or("");
   service.exclude = table.texts("exclude", form::any, 0);
   service.exclude.push_back(fmt::format("/{}/**", in_tree_staging));
   service.sqlite = table.texts("sqlite", form::relative_path, 0);
-  service.format = table.word("format", formats).value_or(ArchiveFormat::tar_gz);
-  service.snapshot_max_age = table.duration("snapshot_max_age", Seconds{0}).value_or(std::chrono::hours{12});
+  read_archive(table, service);
   // On the source's own file system, where a snapshot can share its blocks.
   const std::string parent = service.path.substr(0, service.path.rfind('/') + 1);
   service.staging = table.text("staging", form::absolute_path)
@@ -33,6 +38,8 @@ void read_tree(Table& table, Service& service) {
 void read_volumes(Table& table, Service& service) {
   service.volumes = table.texts("volumes", form::engine_name);
   service.volume_engine = table.word("volume_engine", engines).value_or("docker");
+  read_archive(table, service);
+  service.staging = table.text("staging", form::absolute_path).value_or("");
   if (auto numbers = table.table("keep_snapshots"))
     for (const std::string& place : numbers->names(form::remote_name))
       service.keep_snapshots[place] = numbers->number(place, place == local_snapshots ? 0 : 1, most_kept).value_or(1);

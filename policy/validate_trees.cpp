@@ -25,7 +25,7 @@ void validate_trees(const Policy& policy, const Node& root, Errors& errors) {
   for (const auto& [name, target] : policy.extra_targets)
     add(target.path, fmt::format("extra_target.{}.path", name), place_of(root, {"extra_target", name, "path"}), true);
   for (const auto& [name, service] : policy.services) {
-    if (service.source != SourceKind::tree) continue;
+    if (service.source != SourceKind::tree && service.source != SourceKind::volumes) continue;
     add(service.path, fmt::format("service.{}.path", name), place_of(root, {"service", name, "path"}), true);
     add(service.staging, fmt::format("service.{}.staging", name), place_of(root, {"service", name, "staging"}), false);
   }

@@ -102,8 +102,11 @@ build_behind() {
 if [ $packages = yes ]; then
   sections=(run build demo test)
   [ $full = no ] || sections+=(full)
+  command -v npm >/dev/null || sections+=(npm)
   (set -e; install_packages "${sections[@]}") || { echo "packages are missing"; failed=1; close; }
 fi
+mkdir -p "$build"
+"$here/e2e/azurite/install.sh" "$build/azurite" || { echo "Azurite could not be installed"; failed=1; close; }
 
 heading "Build"
 mkdir -p "$logs"; began=$SECONDS

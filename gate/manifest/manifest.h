@@ -67,9 +67,19 @@ namespace backupctl::manifest {
 /// | status            | "incomplete": files changed, could not be read or lie beneath a mount point (D2)                 |
 /// | files             | what was in the tree, not how rclone keeps it: links, FIFOs and empty directories have lines too |
 ///
-/// It is made after the mirror, so that a crash in between leaves the manifest of the sync before: it vouches for the files
-/// that are still the same, and for no other. A restore takes nothing of a mirror whose files differ from its manifest, unless
-/// "consistency" is hot or "status" incomplete, where a difference was to be expected: then what differs is left out.
+/// The manifest of a snapshot of volumes, `<root>/<id>/manifest.json`, is the same, with "source" volumes; its files are its
+/// archives, lines of {"volume":…,"engine":…,"archive":…,"size":…,"sha256":…,"members":…,"source_bytes":…}:
+///
+/// | member            | in a snapshot's manifest                                                                         |
+/// |-------------------|--------------------------------------------------------------------------------------------------|
+/// | archive           | the snapshot's id: a manifest under another folder's name is none (X6)                           |
+/// | size, members     | of all its archives together                                                                     |
+/// | sha256            | of MANIFEST.sha256, which has those of the archives and of README.md                             |
+///
+/// A mirror's manifest is made after the mirror, so that a crash in between leaves the manifest of the sync before: it vouches
+/// for the files that are still the same, and for no other. A restore takes nothing of a mirror whose files differ from its
+/// manifest, unless "consistency" is hot or "status" incomplete, where a difference was to be expected: then what differs is
+/// left out.
 ///
 /// Checking by hand, with nothing but sed, base64 and openssl (3.0 or later), given the host's public key `host.pub`:
 ///

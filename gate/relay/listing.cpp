@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -10,6 +11,7 @@
 #include "gate/relay/hash.h"
 #include "gate/relay/relay.h"
 #include "gate/relay/rfc3339.h"
+#include "gate/remote/names.h"
 
 namespace backupctl::relay {
 namespace {
@@ -85,6 +87,11 @@ bool is_beneath(std::string_view path) {
   }
 }
 
+/// Azure's own words begin with a capital letter.
+bool is_same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return (x | 0x20) == (y | 0x20); });
+}
+
 class ListingSax : public BoundedSax {
  public:
   ListingSax(Source& source, int report, std::int64_t most) : BoundedSax(8), source_(source), report_(report), most_(most) {}
@@ -140,6 +147,9 @@ class ListingSax : public BoundedSax {
     } else if (key == "ModTime") {
       if (text == nullptr) return false;
       entry_.number[1] = parse_rfc3339(*text).value_or(0);
+    } else if (key == "Tier") {
+      for (std::size_t i = 0; text != nullptr && i < std::size(remote::access_tiers); ++i)
+        if (is_same_word(*text, remote::access_tiers[i])) entry_.number[4] = static_cast<std::int64_t>(i) + 1;
     } else if (key == "IsDir") {
       const auto* flag = std::get_if<bool>(&value);
       if (flag == nullptr || seen_directory_) return false;

@@ -3,12 +3,13 @@
 namespace backupctl::relay {
 namespace {
 
-constexpr std::array<Mode, 7> modes = {{
+constexpr std::array<Mode, 8> modes = {{
     {"progress", 0, progress},
     {"dry-run", 0, dry_run},
     {"listing", 1, listing},
     {"hash", 0, hash},
     {"manifest", 2, verify_manifest},
+    {"snapshot", 2, verify_snapshot},
     {"checksum", 0, checksum},
     {"compare", 0, compare_lists},
 }};

@@ -40,6 +40,7 @@ Result<Record> dry_run(const Channels& channels, std::span<const std::string> ar
 Result<Record> listing(const Channels& channels, std::span<const std::string> args);
 Result<Record> hash(const Channels& channels, std::span<const std::string> args);
 Result<Record> verify_manifest(const Channels& channels, std::span<const std::string> args);
+Result<Record> verify_snapshot(const Channels& channels, std::span<const std::string> args);
 Result<Record> checksum(const Channels& channels, std::span<const std::string> args);
 Result<Record> compare_lists(const Channels& channels, std::span<const std::string> args);
 

@@ -1,11 +1,14 @@
 #include "gate/relay/verify_manifest.h"
 
 #include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
 
 #include "common/escape.h"
 #include "common/io.h"
 #include "gate/manifest/manifest.h"
 #include "gate/manifest/signature.h"
+#include "gate/relay/hash.h"
 #include "gate/relay/line_reader.h"
 #include "gate/relay/relay.h"
 #include "gate/relay/signed_object.h"
@@ -16,6 +19,34 @@ namespace {
 
 /// Longest line of "files": a path and its extended attributes, escaped (xattr(7): 64 KiB a value).
 constexpr std::size_t max_line = 16 << 20;
+
+/// Most volumes of a snapshot.
+constexpr std::size_t max_archives = 1000;
+/// Longest line that describes one.
+constexpr std::size_t max_archive_line = 4096;
+
+/// A line of a snapshot's list: an archive, or nothing.
+std::optional<Record> parse_archive(std::string_view line) {
+  if (line.size() > max_archive_line) return std::nullopt;
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (!json.is_object() || !json.contains("archive") || !json["archive"].is_string() || !json.contains("size") ||
+      !json["size"].is_number_unsigned() || !json.contains("sha256") || !json["sha256"].is_string())
+    return std::nullopt;
+  const auto& name = json["archive"].get_ref<const std::string&>();
+  const auto digest = parse_digest(json["sha256"].get_ref<const std::string&>());
+  // Engine's names of volumes: nothing that leads anywhere.
+  const bool plain =
+      !name.empty() && name[0] != '.' && name.size() < 300 &&
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
+  if (!digest || !plain || json["size"].get<std::uint64_t>() > std::uint64_t{1} << 60) return std::nullopt;
+  Record record;
+  record.kind = Record::Kind::entry;
+  record.set_text(name);
+  record.number[0] = json["size"].get<std::int64_t>();
+  record.number[3] = 1;
+  record.digest = *digest;
+  return record;
+}
 
 class Verifier {
  public:
@@ -49,7 +80,8 @@ class Verifier {
   }
 
   /// The rest: the list of files, counted and hashed as the reader wrote it.
-  Result<> files(const manifest::Manifest& expected) {
+  /// @param on_line  gets each line; false: it is not laid out as one
+  Result<> files(const manifest::Manifest& expected, const std::function<bool(std::string_view)>& on_line) {
     LineReader::Line line;
     if (auto more = read(line); !more) return more;
     if (line.text != manifest::files_line) return reject("its list of files does not begin on line 3");
@@ -61,6 +93,7 @@ class Verifier {
       if (!comma || !line.text.starts_with('{')) return reject("its list of files is not laid out as one");
       comma = line.text.ends_with(',');
       if (comma) line.text.remove_suffix(1);
+      if (!on_line(line.text)) return reject("its list of files is not laid out as one");
       sum.update(line.text);
       sum.update("\n");
     }
@@ -85,9 +118,8 @@ class Verifier {
   std::string_view archive_;
 };
 
-}  // namespace
-
-Result<Record> verify_manifest(const Channels& channels, std::span<const std::string> args) {
+/// @param volumes  it is to be of a snapshot of volumes
+Result<Record> verify(const Channels& channels, std::span<const std::string> args, bool volumes) {
   const std::string& service = args[0];
   const std::string& archive = args[1];
   const auto pem = read_all(channels.extra, max_trusted_keys);
@@ -102,7 +134,16 @@ Result<Record> verify_manifest(const Channels& channels, std::span<const std::st
   if (!parsed) return verifier.reject(parsed.error().sentence);
   if (parsed->service != service) return verifier.reject("it belongs to the service " + escape_line(parsed->service, 64));
   if (parsed->archive != archive) return verifier.reject("it belongs to the archive " + escape_line(parsed->archive, 256));
-  if (auto listed = verifier.files(*parsed); !listed) return pass(listed.error());
+  if (volumes != (parsed->source == "volumes")) return verifier.reject("it is of another kind of backup");
+  std::vector<Record> archives;
+  const auto on_line = [&](std::string_view line) {
+    if (!volumes) return true;
+    const auto one = parse_archive(line);
+    if (one) archives.push_back(*one);
+    return one && archives.size() <= max_archives;
+  };
+  if (auto listed = verifier.files(*parsed, on_line); !listed) return pass(listed.error());
+  for (const Record& one : archives) send_record(channels.report, one);
 
   Record list;
   list.kind = Record::Kind::entry;
@@ -122,6 +163,16 @@ Result<Record> verify_manifest(const Channels& channels, std::span<const std::st
   record.number[6] = parsed->adopted ? 1 : 0;
   record.number[7] = parsed->consistency == "hot" ? 1 : 0;
   return record;
+}
+
+}  // namespace
+
+Result<Record> verify_manifest(const Channels& channels, std::span<const std::string> args) {
+  return verify(channels, args, false);
+}
+
+Result<Record> verify_snapshot(const Channels& channels, std::span<const std::string> args) {
+  return verify(channels, args, true);
 }
 
 }  // namespace backupctl::relay

@@ -11,6 +11,10 @@ namespace backupctl::relay {
 /// it. An entry says what the reader's says of its list: text "files.jsonl", number[1] its lines, digest its SHA-256. The
 /// result: text the archive's name, digest its SHA-256, number[0] size, [1] created in unix seconds, [2] 1 complete or adopted,
 /// [3] members, [4] source_bytes, [5] downtime in milliseconds or -1, [6] 1 adopted, [7] 1 when it was read hot.
+///
+/// Mode "snapshot": the same for a snapshot of volumes. The second argument is its id, and each of its archives is an entry of
+/// its own before the list's: text its name, number[0] bytes, number[3] 1, digest its SHA-256. The result's digest is that of
+/// MANIFEST.sha256.
 /// Error: Exit::bad_data, saying which check failed; Exit::bad_config when there is no usable trusted key.
 /// Most bytes of trusted keys.
 inline constexpr std::size_t max_trusted_keys = 65536;

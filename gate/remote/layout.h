@@ -22,6 +22,10 @@ class Layout {
   }
   [[nodiscard]] std::string archives(std::string_view service) const { return at(std::string(service) + "/archives"); }
   [[nodiscard]] std::string archive(std::string_view service, std::string_view file) const;
+  /// A snapshot of volumes: a directory of that id in the root.
+  [[nodiscard]] std::string snapshot(std::string_view id, std::string_view file = {}) const {
+    return at(file.empty() ? std::string(id) : std::string(id) + "/" + std::string(file));
+  }
   [[nodiscard]] std::string extra(std::string_view target) const { return at("extra/" + std::string(target)); }
   /// What a mirror replaced: a directory a day. Without a date: the directory of all days.
   [[nodiscard]] std::string history(std::string_view service, std::string_view date = {}) const;

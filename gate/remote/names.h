@@ -4,6 +4,9 @@
 
 namespace backupctl::remote {
 
+/// Azure's access tiers, as policy and rclone call them; a listing's record counts them from 1.
+inline constexpr const char* access_tiers[] = {"hot", "cool", "archive"};
+
 /// The program every transfer runs (Debian's rclone).
 inline constexpr const char* rclone_program = "/usr/bin/rclone";
 /// What a remote with an env_file is called for rclone: defined by RCLONE_CONFIG_AZURE_TYPE, in no file.

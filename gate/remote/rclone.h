@@ -76,6 +76,8 @@ class Rclone {
   [[nodiscard]] Command delete_file(std::string_view file) const;
   /// A directory with all that is in it: an old day of the history.
   [[nodiscard]] Command purge(std::string_view directory) const;
+  /// Puts a file into an access tier of Azure's: hot, cool, archive.
+  [[nodiscard]] Command set_tier(std::string_view tier, std::string_view file) const;
   /// Space used and free, as JSON on standard output.
   [[nodiscard]] Command about() const;
 

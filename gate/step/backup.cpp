@@ -42,6 +42,7 @@ void add(Report& all, const Report& part) {
 }  // namespace
 
 Result<Report> backup(Context& context, const policy::Plan& plan) {
+  if (plan.service->source == policy::SourceKind::volumes) return backup_volumes(context, plan);
   auto downtime = bring_to_rest(context, *plan.service);
   if (!downtime) return pass(downtime.error());
   Report report;

@@ -1,11 +1,15 @@
 #include <set>
 
 #include "common/escape.h"
+#include "common/request.h"
 #include "gate/config/policy_file.h"
 #include "gate/step/commit.h"
 #include "gate/step/helpers.h"
 #include "gate/step/served.h"
+#include "gate/step/snapshot_remote.h"
 #include "gate/step/step.h"
+#include "gate/step/volume_snapshot.h"
+#include "policy/read_source.h"
 #include "policy/retention.h"
 #include "policy/verb_rules.h"
 
@@ -72,21 +76,76 @@ Result<> list_remote(Context& context, const policy::Service& service, const pol
   return files->close();
 }
 
+void print_snapshot(Context& context, const std::string& id, std::int64_t size, bool verified, const std::string& where) {
+  if (context.output.json())
+    context.output.json_line(
+        fmt::format(R"({{"schema":1,"type":"backup","date":"{}-{}-{}","snapshot":"{}","size":{},"verified":{},"where":{}}})",
+                    id.substr(0, 4), id.substr(4, 2), id.substr(6, 2), id, size, verified, json_string(where)));
+  else
+    context.output.text(
+        fmt::format("{}  {}  {}  {}", id, monitor::human_bytes(size), verified ? "verified" : "unverified", where));
+}
+
+/// A service's snapshots on one remote, oldest first; a folder without a manifest is an upload that goes on, or was cut off,
+/// and no snapshot.
+Result<> list_snapshots(Context& context, const policy::Service& service, const policy::Remote& remote,
+                        const std::string& keys) {
+  auto files = RemoteFiles::open(context, remote);
+  if (!files) return pass(files.error());
+  auto entries = files->list(files->layout().at(""));
+  if (!entries) return pass(entries.error());
+  std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  for (const Entry& entry : *entries) {
+    if (!entry.directory || !is_snapshot_id(entry.name)) continue;
+    const auto presence = look_for_snapshot(*files, service.name, entry.name, keys);
+    if (!presence) return pass(presence.error());
+    if (find(presence->entries, "manifest.json") == nullptr) {
+      context.output.note(
+          fmt::format("{} on {} has no manifest: an upload that was cut off, and no snapshot", entry.name, remote.name), true);
+      continue;
+    }
+    print_snapshot(context, entry.name, presence->record ? presence->record->bytes() : -1, presence->committed, remote.name);
+  }
+  return files->close();
+}
+
+/// This host's own.
+Result<> list_local(Context& context, const policy::Service& service, const std::string& keys) {
+  const auto store = state::Snapshots::open(context.state, service.name);
+  if (!store) return pass(store.error());
+  const auto ids = store->ids();
+  if (!ids) return pass(ids.error());
+  for (const std::string& id : *ids) {
+    const auto record = read_local_snapshot(context, service.name, *store, id, keys);
+    print_snapshot(context, id, record ? record->bytes() : -1, record && record->complete,
+                   std::string(policy::local_snapshots));
+  }
+  return {};
+}
+
+/// What lies on the remotes of a service with backups of its own kind.
+Result<Report> list_backups(Context& context, const policy::Service& service) {
+  if (auto made = ensure_host_key(context); !made) return pass(made.error());
+  const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
+  if (!keys) return pass(keys.error());
+  const bool volumes = service.source == policy::SourceKind::volumes;
+  Served served(context);  // what lies on the others is told all the same
+  for (const std::string& name : service.remotes) {
+    auto listed = (volumes ? list_snapshots : list_remote)(context, service, context.policy.remotes.at(name), *keys);
+    if (!listed && served.take(listed.error())) return pass(listed.error());
+    if (listed) served.add(name);
+  }
+  if (volumes)
+    if (auto listed = list_local(context, service, *keys); !listed) return pass(listed.error());
+  return served.fault() ? Result<Report>(pass(served.error())) : Report{};
+}
+
 }  // namespace
 
 Result<Report> list(Context& context, const policy::Plan& plan) {
-  if (plan.service != nullptr && plan.service->source == policy::SourceKind::tree) {
-    if (auto made = ensure_host_key(context); !made) return pass(made.error());
-    const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
-    if (!keys) return pass(keys.error());
-    Served served(context);  // what lies on the others is told all the same
-    for (const std::string& name : plan.service->remotes) {
-      auto listed = list_remote(context, *plan.service, context.policy.remotes.at(name), *keys);
-      if (!listed && served.take(listed.error())) return pass(listed.error());
-      if (listed) served.add(name);
-    }
-    return served.fault() ? Result<Report>(pass(served.error())) : Report{};
-  }
+  if (plan.service != nullptr &&
+      (plan.service->source == policy::SourceKind::tree || plan.service->source == policy::SourceKind::volumes))
+    return list_backups(context, *plan.service);
   for (const auto& [name, service] : context.policy.services)
     if ((plan.service == &service || (plan.service == nullptr && plan.target == nullptr)) && policy::may_use(plan.client, name))
       print_service(context, name, policy::source_rule(service.source).word, service.remotes);

@@ -36,16 +36,4 @@ Result<TreeRead> read_tree(Context& context, const policy::Service& service, con
 Result<TreeRead> list_tree(Context& context, const std::string& path, const std::vector<std::string>& exclude, bool hot,
                            int tree_fd, state::Spool& spool);
 
-/// Reads the tree all the same, every byte of it, and leaves its list `files.jsonl` alone: the lines are those of an archive.
-/// @param path  the tree's, for mount points beneath it; @param exclude  patterns as Excludes has them (gate/source/exclude.h)
-/// @param hot  files may change while they are read. Error: as above; Exit::bad_config, a pattern is not one of those.
-Result<TreeRead> list_tree(Context& context, const std::string& path, const std::vector<std::string>& exclude, bool hot,
-                           int tree_fd, state::Spool& spool);
-
-/// Reads the tree all the same, every byte of it, and leaves its list `files.jsonl` alone: the lines are those of an archive.
-/// @param path  the tree's, for mount points beneath it; @param exclude  patterns as Excludes has them (gate/source/exclude.h)
-/// @param hot  files may change while they are read. Error: as above; Exit::bad_config, a pattern is not one of those.
-Result<TreeRead> list_tree(Context& context, const std::string& path, const std::vector<std::string>& exclude, bool hot,
-                           int tree_fd, state::Spool& spool);
-
 }  // namespace backupctl::step

@@ -4,8 +4,10 @@
 
 #include "common/escape.h"
 #include "gate/relay/dry_run.h"
+#include "gate/remote/names.h"
 #include "gate/sandbox/helper.h"
 #include "gate/step/helpers.h"
+#include "gate/step/snapshot_record.h"
 
 namespace backupctl::step {
 namespace {
@@ -28,6 +30,7 @@ Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
     if (record.kind != Record::Kind::entry) return false;
     Entry entry{std::string(record.view()), record.number[0], record.number[1], record.number[2] == 1, {}};
     if (record.number[3] == 1) entry.sha256 = record.digest;
+    if (record.number[4] > 0) entry.tier = remote::access_tiers[static_cast<std::size_t>(record.number[4] - 1) % 3];
     entries.push_back(std::move(entry));
     return true;
   };
@@ -57,13 +60,17 @@ Result<std::pair<std::int64_t, Digest>> RemoteFiles::read_back(const std::string
 }
 
 Result<std::pair<std::int64_t, Digest>> RemoteFiles::examine(const std::string& service, const std::string& archive) {
+  return examine_in(layout().archives(service), archive);
+}
+
+Result<std::pair<std::int64_t, Digest>> RemoteFiles::examine_in(const std::string& directory, const std::string& file) {
   if (can_.sha256) {
-    auto entries = list(layout().archives(service));
+    auto entries = list(directory);
     if (!entries) return pass(entries.error());
-    if (const Entry* entry = find(*entries, archive); entry != nullptr && entry->sha256)
+    if (const Entry* entry = find(*entries, file); entry != nullptr && entry->sha256)
       return std::pair(entry->size, *entry->sha256);
   }
-  return read_back(layout().archive(service, archive));
+  return read_back(directory + "/" + file);
 }
 
 Result<> RemoteFiles::fetch(const std::string& file, int out_fd, std::int64_t size) {
@@ -87,6 +94,25 @@ Result<Record> RemoteFiles::check_manifest(const std::string& file, const std::s
           {.doing = "read a manifest from", .listener = {"manifest", service, archive}, .listener_extra = {trusted->get()}});
   if (!ran) return pass(ran.error());
   return *ran->listened;
+}
+
+Result<SnapshotRecord> RemoteFiles::check_snapshot(const std::string& service, const std::string& id, const std::string& keys) {
+  auto trusted = memory_file(keys);
+  if (!trusted) return pass(trusted.error());
+  SnapshotRecord found;
+  auto ran = run(rclone_.cat(layout().snapshot(id, "manifest.json")),
+                 {.doing = "read a manifest from",
+                  .listener = {"snapshot", service, id},
+                  .listener_extra = {trusted->get()},
+                  .on_entry = [&](const Record& record) { return take_archive(record, found); }});
+  if (!ran) return pass(ran.error());
+  take_signed(*ran->listened, found);
+  return found;
+}
+
+Result<> RemoteFiles::set_tier(const std::string& tier, const std::string& file) {
+  auto ran = run(rclone_.set_tier(tier, file), {.doing = "set the access tier of a file on"});
+  return ran ? Result<>{} : pass(ran.error());
 }
 
 Result<> RemoteFiles::rename(const std::string& from, const std::string& to) {

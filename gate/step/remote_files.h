@@ -13,6 +13,7 @@
 #include "gate/remote/rclone.h"
 #include "gate/state/lock.h"
 #include "gate/step/context.h"
+#include "gate/step/snapshot_record.h"
 #include "gate/step/worker.h"
 #include "gate/vault/vault.h"
 
@@ -25,6 +26,7 @@ struct Entry {
   std::int64_t modified = 0;  ///< unix seconds, 0 unknown
   bool directory = false;
   std::optional<Digest> sha256;
+  std::string tier = {};  ///< of Azure's, as the policy says it; empty: unknown, or none
 };
 
 /// The file of that name in a listing; nullptr where there is none.
@@ -68,6 +70,8 @@ class RemoteFiles {
   /// Size and digest of an archive as the remote holds it (D1): by the remote's own hash where that is good enough, else read
   /// back.
   Result<std::pair<std::int64_t, Digest>> examine(const std::string& service, const std::string& archive);
+  /// The same of any file of a directory.
+  Result<std::pair<std::int64_t, Digest>> examine_in(const std::string& directory, const std::string& file);
   /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.
   Result<> fetch(const std::string& file, int out_fd, std::int64_t size);
   /// Reads a directory with all beneath it into the open empty directory `into` of ours, where everything then belongs to root;
@@ -77,6 +81,9 @@ class RemoteFiles {
   /// Checks a manifest against signature, service and archive name. @param keys  trusted public keys, PEM
   Result<Record> check_manifest(const std::string& file, const std::string& service, const std::string& archive,
                                 const std::string& keys);
+  /// The same for the manifest of a snapshot of volumes.
+  Result<SnapshotRecord> check_snapshot(const std::string& service, const std::string& id, const std::string& keys);
+  Result<> set_tier(const std::string& tier, const std::string& file);
   Result<> rename(const std::string& from, const std::string& to);
   Result<> remove(const std::string& file);
   Result<> purge(const std::string& directory);

@@ -109,12 +109,12 @@ bool keeps_down(const state::StateDir& state, const policy::Plan& plan) {
 std::string not_built(const policy::Plan& plan) {
   const auto still_open = [](std::string_view what) { return fmt::format("this version of backupctl cannot do {}", what); };
   if (row_of(plan.verb).run == nullptr) return still_open(info(plan.verb).word);
-  if (plan.verb == Verb::verify)  // asks neither how the service is read nor who stops it
-    return plan.service->source != policy::SourceKind::tree ? still_open("this kind of source")
-           : plan.snapshot_id                               ? still_open("--snapshot-id of a tree")
-                                                            : "";
-  if (plan.service == nullptr || !row_of(plan.verb).waits) return {};
-  if (plan.service->source != policy::SourceKind::tree) return still_open("this kind of source");
+  if (plan.service == nullptr) return {};
+  const bool tree = plan.service->source == policy::SourceKind::tree;
+  const bool known = tree || plan.service->source == policy::SourceKind::volumes;
+  if (plan.verb == Verb::verify && tree && plan.snapshot_id) return still_open("--snapshot-id of a tree");
+  if ((row_of(plan.verb).waits || plan.verb == Verb::verify) && !known) return still_open("this kind of source");
+  if (!row_of(plan.verb).waits) return {};
   if (!plan.service->sqlite.empty()) return still_open("sqlite = […]");
   return {};
 }

@@ -39,7 +39,7 @@ manifest::Manifest tree_manifest(const Context& context, const policy::Service& 
   manifest::Manifest manifest;
   manifest.service = service.name;
   manifest.host = host_name();
-  manifest.source = "tree";
+  manifest.source = service.source == policy::SourceKind::volumes ? "volumes" : "tree";
   manifest.created = ::time(nullptr);
   manifest.date = format_date(date);
   manifest.source_bytes = read.source_bytes;
@@ -71,8 +71,8 @@ Result<> write_signed(Context& context, const manifest::Manifest& manifest, cons
   auto trusted = memory_file(keys);
   if (!whole || !trusted)
     return fail_errno(Exit::io_error, errno, "cannot read the manifest back in {}; nothing was sent", spool.path());
-  if (auto checked = run_relay(context, {"manifest", manifest.service, manifest.archive}, whole.get(), {trusted->get()});
-      !checked)
+  const std::string mode = manifest.source == "volumes" ? "snapshot" : "manifest";
+  if (auto checked = run_relay(context, {mode, manifest.service, manifest.archive}, whole.get(), {trusted->get()}); !checked)
     return fail(checked.error().exit == Exit::bad_data ? Exit::bug : checked.error().exit,
                 "the manifest of {} would not be accepted by a restore, so nothing was sent: {}", manifest.archive,
                 checked.error().sentence);

@@ -32,17 +32,17 @@ constexpr const char* probe_name = "probe";
 constexpr std::uint64_t least_left = std::uint64_t{64} << 20;  ///< bytes between two looks of the stager at the free space
 
 /// What a snapshot is of: with another path, or other patterns, it is none of this service any more.
-std::string identity(const policy::Service& service) {
-  std::string text = service.path;
-  for (const std::string& pattern : service.exclude) text += '\0' + pattern;
+std::string identity(const StagedTree& tree) {
+  std::string text = tree.path;
+  for (const std::string& pattern : tree.exclude) text += '\0' + pattern;
   return to_hex(sha256(text));
 }
 
 /// One snapshot being made.
 class Snapshot {
  public:
-  Snapshot(Context& context, const policy::Service& service, UniqueFd tree, UniqueFd staging)
-      : context_(context), service_(service), tree_(std::move(tree)), staging_(std::move(staging)) {}
+  Snapshot(Context& context, const StagedTree& of, UniqueFd tree, UniqueFd staging)
+      : context_(context), of_(of), tree_(std::move(tree)), staging_(std::move(staging)) {}
 
   /// While the service runs: all that takes long.
   Result<> prepare();
@@ -57,7 +57,7 @@ class Snapshot {
   Result<Record> pass_over(bool hot, bool any_boot);
 
   Context& context_;
-  const policy::Service& service_;
+  const StagedTree& of_;
   UniqueFd tree_, staging_;
   snapshot::Info info_;
   std::vector<std::string> mounts_;
@@ -72,7 +72,7 @@ Result<> Snapshot::clear(bool wanted_as_subvolume) {
   if (!wanted_as_subvolume) return {};
   for (const char* list : {snapshot::list_name, snapshot::part_name}) ::unlinkat(staging_.get(), list, 0);
   if (remove_beneath(old.get()) && ::unlinkat(staging_.get(), snapshot::tree_name, AT_REMOVEDIR) == 0) return {};
-  return fail_errno(Exit::io_error, errno, "the copy before cannot be removed from {}", service_.staging);
+  return fail_errno(Exit::io_error, errno, "the copy before cannot be removed from {}", of_.staging);
 }
 
 /// A snapshot of the running service shows that one can be made, before anything stops, and has what is dirty written.
@@ -80,7 +80,7 @@ Result<bool> Snapshot::probe_btrfs() {
   if (!snapshot::is_subvolume(tree_.get())) return false;
   if (auto removed = snapshot::remove_btrfs(staging_.get(), probe_name); !removed) return pass(removed.error());
   if (auto made = snapshot::make_btrfs(tree_.get(), staging_.get(), probe_name); !made) {
-    context_.output.note(fmt::format("no btrfs snapshot can be made in {} ({}), so the tree is copied there", service_.staging,
+    context_.output.note(fmt::format("no btrfs snapshot can be made in {} ({}), so the tree is copied there", of_.staging,
                                      made.error().sentence),
                          true);
     return false;
@@ -94,9 +94,8 @@ Result<Record> Snapshot::pass_over(bool hot, bool any_boot) {
   if (!boot) return pass(boot.error());
   auto worker = Worker::hire(context_, sandbox::RoleName::stager);
   if (!worker) return pass(worker.error());
-  if (auto shown = worker->show_tree(tree_.get(), service_.path, sandbox::source_dir, false); !shown)
-    return pass(shown.error());
-  if (auto shown = worker->show_tree(staging_.get(), service_.staging, sandbox::target_dir, true); !shown)
+  if (auto shown = worker->show_tree(tree_.get(), of_.path, sandbox::source_dir, false); !shown) return pass(shown.error());
+  if (auto shown = worker->show_tree(staging_.get(), of_.staging, sandbox::target_dir, true); !shown)
     return pass(shown.error());
   if (hot && worker->fell_back())
     context_.output.note(
@@ -105,7 +104,7 @@ Result<Record> Snapshot::pass_over(bool hot, bool any_boot) {
   std::vector<std::string> args = {"--boot", *boot};
   if (any_boot) args.emplace_back("--any-boot");
   if (hot) args.emplace_back("--hot");
-  for (const std::string& glob : service_.exclude) args.insert(args.end(), {"--exclude", glob});
+  for (const std::string& glob : of_.exclude) args.insert(args.end(), {"--exclude", glob});
   auto child = start_helper(*worker, "backupctl-stager", args, -1, -1);
   if (!child) return pass(child.error());
   monitor::Job job(context_.session);
@@ -140,8 +139,7 @@ Result<> Snapshot::prepare() {
 
 Result<> Snapshot::make() {
   info_.taken = ::time(nullptr);
-  mounts_ =
-      missed_mounts(service_.path, service_.exclude);  // no walk sees them, and a service that runs may bring or take some
+  mounts_ = missed_mounts(of_.path, of_.exclude);  // no walk sees them, and a service that runs may bring or take some
   if (btrfs_) {
     info_.method = "btrfs";
     return snapshot::make_btrfs(tree_.get(), staging_.get(), snapshot::tree_name);
@@ -161,34 +159,48 @@ Result<snapshot::Info> Snapshot::finish(std::optional<double> downtime) {
     if (info_.first_fault.empty()) info_.first_fault = fault;
     ++info_.faults;
   }
-  info_.of = identity(service_);
+  info_.of = identity(of_);
   if (::syncfs(staging_.get()) != 0) {
     const int code = errno;  // told once: what is staged looks well to the next run
     for (const char* list : {snapshot::list_name, snapshot::part_name}) ::unlinkat(staging_.get(), list, 0);
-    return fail_errno(Exit::io_error, code, "the snapshot in {} cannot be written to the disk", service_.staging);
+    return fail_errno(Exit::io_error, code, "the snapshot in {} cannot be written to the disk", of_.staging);
   }
   if (auto written = snapshot::write_info(staging_.get(), info_); !written) return pass(written.error());
   return info_;
 }
 
-/// Between stop and start: the snapshot, of a service that does not run.
-Result<> make_at_rest(Context& context, const policy::Service& service, Snapshot& snapshot) {
+/// While the service runs.
+Result<std::vector<Snapshot>> prepare(Context& context, const std::vector<StagedTree>& trees) {
+  std::vector<Snapshot> snapshots;
+  for (const StagedTree& of : trees) {
+    auto tree = open_tree_root(of.path, of.may_be_empty);
+    if (!tree) return pass(tree.error());
+    auto staging = state::open_staging(of.staging, folder);
+    if (!staging) return pass(staging.error());
+    snapshots.emplace_back(context, of, std::move(*tree), std::move(*staging));
+  }
+  for (Snapshot& each : snapshots)
+    if (auto prepared = each.prepare(); !prepared) return pass(prepared.error());
+  return snapshots;
+}
+
+/// Between stop and start: the snapshots, of a service that does not run.
+Result<> make_at_rest(Context& context, const policy::Service& service, std::vector<Snapshot>& snapshots) {
   auto rest = AtRest::check(context, service);
   if (!rest) return pass(rest.error());
-  if (auto made = snapshot.make(); !made) return made;
+  for (Snapshot& each : snapshots)
+    if (auto made = each.make(); !made) return made;
   return rest->still(context);
 }
 
 }  // namespace
 
-Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& service) {
-  auto tree = open_tree_root(service.path);
-  if (!tree) return pass(tree.error());
-  auto staging = state::open_staging(service.staging, folder);
-  if (!staging) return pass(staging.error());
-  Snapshot snapshot(context, service, std::move(*tree), std::move(*staging));
-  if (auto prepared = snapshot.prepare(); !prepared)
-    return fail(prepared.error().exit, "{}; the service was not stopped", prepared.error().sentence);
+StagedTree staged_tree(const policy::Service& service) { return {service.path, service.staging, service.exclude}; }
+
+Result<std::vector<snapshot::Info>> take_snapshots(Context& context, const policy::Service& service,
+                                                   const std::vector<StagedTree>& trees) {
+  auto snapshots = prepare(context, trees);
+  if (!snapshots) return fail(snapshots.error().exit, "{}; the service was not stopped", snapshots.error().sentence);
 
   std::optional<Stopped> stopped;
   if (const policy::Controller* controller = controller_of(context, service); controller != nullptr) {
@@ -197,7 +209,7 @@ Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& se
     if (!done) return pass(done.error());
     stopped = std::move(*done);
   }
-  const auto made = make_at_rest(context, service, snapshot);
+  const auto made = make_at_rest(context, service, *snapshots);
   // Started in any case (S1): what was stopped now, or under a lease before.
   std::optional<double> downtime;
   auto lease = lease::read(context.state.fd(), service.name);
@@ -210,17 +222,28 @@ Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& se
   if (!made)
     return fail(made.error().exit, "{}; there is no snapshot, and the service {}", made.error().sentence,
                 lease->has_value() ? "runs again" : "is as it was");
-  return snapshot.finish(downtime);
+  std::vector<snapshot::Info> infos;
+  for (Snapshot& each : *snapshots) {
+    auto info = each.finish(downtime);
+    if (!info) return pass(info.error());
+    infos.push_back(std::move(*info));
+  }
+  return infos;
 }
 
-Result<UniqueFd> open_snapshot(const policy::Service& service) {
-  const auto staging = state::open_staging(service.staging, folder);
+Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& service) {
+  auto infos = take_snapshots(context, service, {staged_tree(service)});
+  if (!infos) return pass(infos.error());
+  return std::move(infos->front());
+}
+
+Result<UniqueFd> open_snapshot(const StagedTree& of) {
+  const auto staging = state::open_staging(of.staging, folder);
   if (!staging) return pass(staging.error());
   UniqueFd tree = open_beneath(staging->get(), snapshot::tree_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!tree) return fail_errno(Exit::io_error, errno, "the snapshot in {} cannot be opened; nothing was sent", service.staging);
-  if (is_empty_directory(tree.get()))
-    return fail(Exit::bad_data, "the snapshot in {} is empty: nothing was sent and the copies stay as they are",
-                service.staging);
+  if (!tree) return fail_errno(Exit::io_error, errno, "the snapshot in {} cannot be opened; nothing was sent", of.staging);
+  if (!of.may_be_empty && is_empty_directory(tree.get()))
+    return fail(Exit::bad_data, "the snapshot in {} is empty: nothing was sent and the copies stay as they are", of.staging);
   return tree;
 }
 
@@ -228,7 +251,7 @@ std::optional<snapshot::Info> young_snapshot(const policy::Service& service) {
   const auto staging = state::open_staging(service.staging, folder);
   auto info = staging ? snapshot::read_info(staging->get()) : std::nullopt;
   const std::int64_t age = info ? ::time(nullptr) - info->taken : -1;
-  if (age < 0 || age > service.snapshot_max_age.count() || info->of != identity(service))
+  if (age < 0 || age > service.snapshot_max_age.count() || info->of != identity(staged_tree(service)))
     return {};  // one from the future tells nothing
   return info;
 }

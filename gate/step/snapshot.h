@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "common/unique_fd.h"
 #include "gate/snapshot/info.h"
@@ -16,8 +18,20 @@ namespace backupctl::step {
 /// runs as before, or the sentence says that it does not (S1); there is no snapshot then.
 Result<snapshot::Info> take_snapshot(Context& context, const policy::Service& service);
 
+/// A tree and the staging directory that its snapshots lie in.
+struct StagedTree {
+  std::string path, staging;
+  std::vector<std::string> exclude;
+  bool may_be_empty = false;
+};
+/// The same of several trees, all at one moment.
+Result<std::vector<snapshot::Info>> take_snapshots(Context& context, const policy::Service& service,
+                                                   const std::vector<StagedTree>& trees);
+
 /// The tree of the last snapshot, opened beneath the checked staging directory (X5). Error: Exit::bad_data, it is empty (D3).
-Result<UniqueFd> open_snapshot(const policy::Service& service);
+Result<UniqueFd> open_snapshot(const StagedTree& tree);
+/// Of a service of one tree.
+StagedTree staged_tree(const policy::Service& service);
 
 /// The service's last snapshot, if it is whole and not older than snapshot_max_age.
 std::optional<snapshot::Info> young_snapshot(const policy::Service& service);

@@ -18,7 +18,7 @@ Result<Source> open_source(Context& context, const policy::Service& service) {
       source.snapshot = std::move(*taken);
     }
   }
-  auto tree = source.snapshot ? open_snapshot(service) : open_tree_root(source.path);
+  auto tree = source.snapshot ? open_snapshot(staged_tree(service)) : open_tree_root(source.path);
   if (!tree) return pass(tree.error());
   source.tree = std::move(*tree);
   if (source.snapshot) return source;

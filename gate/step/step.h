@@ -21,6 +21,8 @@ Result<Report> sync(Context& context, const policy::Plan& plan);
 Result<Report> archive(Context& context, const policy::Plan& plan);
 Result<Report> snapshot(Context& context, const policy::Plan& plan);
 Result<Report> backup(Context& context, const policy::Plan& plan);
+Result<Report> backup_volumes(Context& context, const policy::Plan& plan);
+Result<Report> verify_snapshot(Context& context, const policy::Plan& plan);
 Result<Report> verify_stored(Context& context, const policy::Plan& plan);
 Result<Report> status(Context& context, const policy::Plan& plan);
 Result<Report> list(Context& context, const policy::Plan& plan);

@@ -49,12 +49,12 @@ std::string unescape(const std::string& text) {
 
 }  // namespace
 
-Result<UniqueFd> open_tree_root(const std::string& path) {
+Result<UniqueFd> open_tree_root(const std::string& path, bool may_be_empty) {
   UniqueFd fd = open_no_symlinks(path, O_RDONLY | O_DIRECTORY);
   if (!fd)
     return fail_errno(Exit::bad_config, errno, "cannot open the tree {}, so nothing was read and the copies stay as they are",
                       path);
-  if (is_empty_directory(fd.get()))
+  if (!may_be_empty && is_empty_directory(fd.get()))
     return fail(
         Exit::bad_data,
         "the tree {} is empty, which looks like a disk that is not mounted: nothing was sent and the copies stay as they are",

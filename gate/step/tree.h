@@ -11,7 +11,8 @@ namespace backupctl::step {
 /// The root of a service's or target's tree, opened without following any link (X5).
 /// Errors: Exit::bad_config, it does not exist or is no directory; Exit::bad_data, it is empty (D3: an unmounted disk or a
 /// vanished source must not empty a mirror or make an empty archive).
-Result<UniqueFd> open_tree_root(const std::string& path);
+/// @param may_be_empty  for what may well hold nothing
+Result<UniqueFd> open_tree_root(const std::string& path, bool may_be_empty = false);
 
 /// Whether the opened directory holds nothing (a file system's own lost+found aside).
 bool is_empty_directory(int fd);

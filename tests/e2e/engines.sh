@@ -27,6 +27,112 @@ stop_docker() {
 }
 docker() { /usr/bin/docker -H unix:///run/docker.sock "$@"; }
 
+# The engine that a test is about: docker or podman.
+engine() { if [ "$ENGINE" = docker ]; then docker "$@"; else podman "$@"; fi; }
+
+# start_stack: the LightRAG of mission.md in small, made by the engine's own compose: two services, four volumes. `neo4j` adds an
+# entity a tenth of a second; `lightrag` answers for its health on 127.0.0.1:$HEALTH_PORT.
+VOLUMES=(lightrag-data lightrag-kg lightrag-cache lightrag-neo4j-data)
+start_stack() {
+  local each flags=''
+  mkdir -p "$ROOT/stack"
+  for each in "${VOLUMES[@]}"; do engine volume create "$each" >/dev/null; done
+  stack_file >"$ROOT/stack/docker-compose.yml"
+  if [ "$ENGINE" = docker ]; then
+    DOCKER_HOST=unix:///run/docker.sock docker-compose -p lightrag -f "$ROOT/stack/docker-compose.yml" up -d >"$out" 2>&1
+  else
+    # podman-compose gives every container a network, and this kind of machine may have none: its podman leaves that away.
+    flags=$(podman_flags $IMAGE | sed 's/--network=none//')
+    cat >"$ROOT/stack/podman" <<'EOF'
+#!/bin/bash
+args=()
+while [ $# -gt 0 ]; do
+  case $1 in --net|--network-alias) shift ;; *) args+=("$1") ;; esac
+  shift
+done
+[ "${args[0]:-}" != network ] || exit 0
+exec /usr/bin/podman "${args[@]}"
+EOF
+    chmod +x "$ROOT/stack/podman"
+    (cd "$ROOT/stack" && podman-compose -p lightrag --podman-path "$ROOT/stack/podman" --podman-run-args="$flags" up -d) >"$out" 2>&1
+  fi
+  wait_for 20 healthy && wait_for 20 test -s "$(mountpoint_of lightrag-kg)/entities" || { fail "the stack"; _indent "$out"; e2e_end; }
+}
+stack_file() {
+  local each image=$DOCKER_IMAGE
+  [ "$ENGINE" = docker ] || image=$IMAGE
+  cat <<EOF
+version: "2.4"
+services:
+  lightrag:
+    image: $image
+    network_mode: host
+    volumes: ["lightrag-data:/data", "lightrag-cache:/cache"]
+    command: ["sh", "-c", 'trap "exit 0" TERM; mkdir -p /tmp/www; echo "{\"status\":\"healthy\",\"pipeline_busy\":false}" >/tmp/www/health; httpd -p 127.0.0.1:$HEALTH_PORT -h /tmp/www; while :; do date >/data/heartbeat; sleep 1 & wait \$\$!; done']
+  neo4j:
+    image: $image
+    network_mode: none
+    volumes: ["lightrag-kg:/kg", "lightrag-neo4j-data:/neo4j"]
+    command: ["sh", "-c", 'trap "exit 0" TERM; while :; do echo entity >>/kg/entities; sleep 0.1 & wait \$\$!; done']
+volumes:
+EOF
+  for each in "${VOLUMES[@]}"; do printf '  %s:\n    external: true\n    name: %s\n' "$each" "$each"; done
+}
+healthy() { curl -fsS "http://127.0.0.1:$HEALTH_PORT/health" 2>/dev/null | grep -q healthy; }
+mountpoint_of() { engine volume inspect --format '{{.Mountpoint}}' "$1"; }
+stack_is() { [ "$(engine inspect -f '{{.State.Status}}' lightrag_lightrag_1 lightrag_neo4j_1 2>/dev/null | sort -u)" = "$1" ]; }
+
+# stack_policy REMOTES [further lines of the service]: head, remotes, controller and service.
+stack_policy() {
+  write_policy - <<EOF
+[remote.azure]
+root = "lightrag-backup"
+env_file = "/etc/backupctl/azure.env"
+access_tier = "cool"
+[controller.lightrag]
+kind = "compose"
+engine = "$ENGINE"
+project = "lightrag"
+services = ["lightrag", "neo4j"]
+grace = "10s"
+[service.lightrag]
+controller = "lightrag"
+volumes = [$(printf '"%s", ' "${VOLUMES[@]}")]
+volume_engine = "$ENGINE"
+remotes = [$1]
+${2:-}
+EOF
+}
+
+# start_azurite: Azurite as the Azure of an account of our own: https, the account's own host name, a key that is made here. Its
+# certificate is trusted and its name leads to the loopback in this test's /etc alone.
+AZURE_ACCOUNT=backupctle2e
+start_azurite() {
+  local dir=$ROOT/azurite name=$AZURE_ACCOUNT.blob.core.windows.net
+  mkdir -p "$dir"
+  if [ ! -e "$dir/key.pem" ]; then
+    AZURE_ADDRESS=127.$((1 + $$ % 250)).$((1 + $$ / 250 % 250)).7
+    AZURE_KEY=$(head -c 64 /dev/urandom | base64 -w0)
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$name" -addext "subjectAltName=DNS:$name" \
+      -keyout "$dir/key.pem" -out "$dir/cert.pem" 2>/dev/null
+    cat "$dir/cert.pem" >>/etc/ssl/certs/ca-certificates.crt
+    echo "$AZURE_ADDRESS $name" >>/etc/hosts
+    (umask 077; printf 'export AZURE_STORAGE_ACCOUNT=%s\nAZURE_STORAGE_KEY="%s"\nAZURE_STORAGE_CONTAINER=lightrag-backup\n' \
+      $AZURE_ACCOUNT "$AZURE_KEY" >/etc/backupctl/azure.env)
+  fi
+  AZURITE_ACCOUNTS="$AZURE_ACCOUNT:$AZURE_KEY" setsid node "$E2E_BUILD/azurite/node_modules/azurite/dist/src/blob/main.js" \
+    --silent --skipApiVersionCheck --location "$dir" --blobHost "$AZURE_ADDRESS" --blobPort 443 \
+    --cert "$dir/cert.pem" --key "$dir/key.pem" </dev/null >>"$dir/log" 2>&1 &
+  echo $! >"$ROOT/pids/azurite"
+  disown
+  wait_for 30 azure lsd azure: || { fail "azurite"; _indent "$dir/log"; e2e_end; }
+}
+# azure RCLONE-WORDS…: what lies there, as its owner sees it.
+azure() {
+  RCLONE_CONFIG= RCLONE_CONFIG_AZURE_TYPE=azureblob RCLONE_CONFIG_AZURE_ACCOUNT=$AZURE_ACCOUNT RCLONE_CONFIG_AZURE_KEY=$AZURE_KEY \
+    rclone --low-level-retries 1 --retries 1 "$@"
+}
+
 # import_docker_image: busybox alone, with the programs that the tests' services are made of.
 import_docker_image() {
   local root applet

@@ -11,6 +11,7 @@
 # policy and containers are real and sit at their true paths, and yet an installation in use on this host is not touched.
 # What a killed test leaves behind is one directory, /var/lib/backupctl-test-PID, and daemons whose pids stand in it.
 set -uo pipefail
+unset ${!RCLONE_@}   # what the caller has set for a remote of its own
 
 E2E_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 E2E_BUILD=${E2E_BUILD:-$E2E_SOURCE/build}

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "gate/service/engine.h"
+
+/// Named volumes of a container engine, as the engine itself says where they lie.
+namespace backupctl::service {
+
+struct Volume {
+  std::string name;
+  std::string path;  ///< absolute, without links: the directory that containers see
+};
+
+/// @param engine  "docker" or "podman"
+/// @return in the order of `names`. Error: Exit::bad_config, one does not exist, or is a mount that is there only while a
+/// container uses it (nfs, tmpfs, a driver without a directory); Exit::unavailable, the engine does not answer.
+Result<std::vector<Volume>> find_volumes(const std::string& engine, const Names& names, const Runner& run);
+
+/// Where snapshots of a volume's directory lie by default: on its file system, beside the engine's directory of volumes, which
+/// it reads as a list of its volumes. @return absolute
+std::string staging_beside(const std::string& volume_path, const std::string& leaf);
+
+}  // namespace backupctl::service
