@@ -155,6 +155,13 @@ constexpr std::string_view transfer_calls[] = {
     "sched_getscheduler",
 };
 
+// A client of HTTP, its names resolved by others. A pair of sockets, with which libcurl wakes itself, leads nowhere else.
+constexpr std::string_view prober_calls[] = {
+    "openat", "fcntl",    "connect", "getsockname", "getpeername", "getsockopt", "setsockopt",
+    "sendto", "recvfrom", "sendmsg", "recvmsg",     "shutdown",    "socketpair", "ioctl",
+    "uname",  "getpid",   "getuid",  "geteuid",     "getgid",      "getegid",    "pipe2",
+};
+
 constexpr std::uint64_t MiB = 1 << 20;
 
 constexpr Role roles[role_count] = {
@@ -167,6 +174,7 @@ constexpr Role roles[role_count] = {
     {RoleName::extractor, "extractor", true, true, write_any, false, false, 1024 * MiB, 256, extractor_calls},
     {RoleName::signer, "signer", true, true, none, false, false, 128 * MiB, 16, {}},
     {RoleName::stager, "stager", true, true, write_any, false, false, 1024 * MiB, 256, stager_calls},
+    {RoleName::prober, "prober", true, true, none, true, false, 512 * MiB, 32, prober_calls},
 };
 
 }  // namespace

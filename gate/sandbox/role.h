@@ -8,8 +8,8 @@
 namespace backupctl::sandbox {
 
 /// The child processes of the gate (architecture.md, "Processes"). guardian is no role: it is the gate itself, re-executed.
-enum class RoleName : std::uint8_t { parser, controller, reader, transfer, relay, extractor, signer, stager };
-inline constexpr std::size_t role_count = 8;
+enum class RoleName : std::uint8_t { parser, controller, reader, transfer, relay, extractor, signer, stager, prober };
+inline constexpr std::size_t role_count = 9;
 
 /// Which capabilities a role has *in its own user namespace*, over the idmapped trees alone.
 enum class TreeAccess : std::uint8_t {

@@ -1,6 +1,7 @@
 #include <time.h>
 
 #include "gate/lease/store.h"
+#include "gate/step/health.h"
 #include "gate/step/service_stop.h"
 #include "gate/step/snapshot.h"
 #include "gate/step/step.h"
@@ -62,8 +63,12 @@ Result<Report> backup(Context& context, const policy::Plan& plan) {
   if (!started)
     return fault ? fail(started.error().exit, "{}; {}", fault->sentence, started.error().sentence) : pass(started.error());
   if (fault) return pass(*fault);
-  if (const auto seconds = *started ? *started : *downtime)
+  if (const auto seconds = *started ? *started : *downtime) {
     report.fields.push_back(monitor::seconds_field("downtime", *seconds));
+    const auto healthy = wait_healthy(context, *plan.service);
+    if (!healthy) return fail(healthy.error().exit, "{}; the backup is made and kept", healthy.error().sentence);
+    add_health(report.fields, *healthy);
+  }
   return report;
 }
 

@@ -1,6 +1,7 @@
 #include <time.h>
 
 #include "gate/config/policy_file.h"
+#include "gate/step/health.h"
 #include "gate/step/helpers.h"
 #include "gate/step/remember.h"
 #include "gate/step/retention.h"
@@ -146,7 +147,12 @@ Result<Report> backup_volumes(Context& context, const policy::Plan& plan) {
                 {monitor::text_field("snapshot", *id), monitor::bytes_field("size", record->bytes()),
                  monitor::number_field("volumes", static_cast<std::int64_t>(record->archives.size())),
                  monitor::number_field("deleted", deleted)}};
-  if (made && made->downtime) report.fields.push_back(monitor::seconds_field("downtime", *made->downtime));
+  if (!made || !made->downtime) return report;  // it was not stopped: nobody said that it should run
+  report.fields.push_back(monitor::seconds_field("downtime", *made->downtime));
+  // At the end: a service that needs a minute to come up has had it by now.
+  const auto healthy = wait_healthy(context, service);
+  if (!healthy) return fail(healthy.error().exit, "{}; snapshot {} is kept", healthy.error().sentence, *id);
+  add_health(report.fields, *healthy);
   return report;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gate/step/health.h"
 #include "gate/step/runner.h"
 
 namespace backupctl::step {
@@ -33,10 +34,8 @@ Result<> prove_running(Context& context, const policy::Service& service, const p
     return fail(Exit::unavailable, "{} was started anew within {} s", units.front(), watched.count());
   if (controller.kind == policy::ControllerKind::command && controller.status.empty())
     context.output.note("its controller has no status command, so whether it runs is not known", true);
-  if (service.health)
-    context.output.note(fmt::format("its health, {}, is not asked by this version; look at it yourself", service.health->url),
-                        false);
-  return {};
+  const auto healthy = wait_healthy(context, service);
+  return healthy ? Result<>{} : pass(healthy.error());
 }
 
 }  // namespace backupctl::step

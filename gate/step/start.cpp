@@ -1,5 +1,6 @@
 #include <time.h>
 
+#include "gate/step/health.h"
 #include "gate/step/runner.h"
 #include "gate/step/service_start.h"
 #include "gate/step/step.h"
@@ -9,6 +10,14 @@ namespace {
 
 std::string count(std::size_t units, std::string_view what) {
   return fmt::format("{} {} unit{}", what, units, units == 1 ? "" : "s");
+}
+
+/// What was started must answer, where the policy says how.
+Result<Report> healthy(Context& context, const policy::Service& service, Report report) {
+  const auto seconds = wait_healthy(context, service);
+  if (!seconds) return pass(seconds.error());
+  add_health(report.fields, *seconds);
+  return report;
 }
 
 }  // namespace
@@ -23,7 +32,7 @@ Result<Report> start(Context& context, const policy::Plan& plan) {
     const std::int64_t downtime = ::time(nullptr) - (*ended)->created;
     Report report{count((*ended)->units.size(), "started"), {}};
     if (downtime >= 0) report.fields.push_back(monitor::seconds_field("downtime", static_cast<double>(downtime)));
-    return report;
+    return healthy(context, service, std::move(report));
   }
   const auto found = context.policy.controllers.find(service.controller);
   if (found == context.policy.controllers.end())
@@ -42,7 +51,8 @@ Result<Report> start(Context& context, const policy::Plan& plan) {
   if (!locks) return pass(locks.error());
   if (auto started = service::start(controller, service.name, state->stopped, context.session.left(), run); !started)
     return pass(started.error());
-  return Report{count(state->stopped.size(), "started"), {}};
+  locks->clear();  // nobody need wait while it comes up
+  return healthy(context, service, {count(state->stopped.size(), "started"), {}});
 }
 
 }  // namespace backupctl::step

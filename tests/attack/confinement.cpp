@@ -32,6 +32,7 @@ bool is_allowed(RoleName role, std::string_view attempt) {
   const bool reads = role == RoleName::reader || role == RoleName::transfer;
   if (attempt == "read-own-tree") return reads;
   if (role == RoleName::transfer) return attempt == "inet-socket" || attempt == "map-executable";
+  if (role == RoleName::prober) return attempt == "inet-socket";
   return false;
 }
 

@@ -23,6 +23,8 @@ check "debootstrap makes a bare root" debootstrap --variant=minbase bookworm "$r
 [ $E2E_FAILED = 0 ] || e2e_end
 apt-config dump | grep -i '^Acquire::https\?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy"
 cp "$ROOT/resolv.host" "$root/etc/resolv.conf"
+mkdir -p "$root/usr/local/share/ca-certificates"    # authorities of this network's own, as its administrator would hand over
+cp "$ROOT"/authorities/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null
 mkdir "$root/src"
 (cd "$E2E_SOURCE" && git -c safe.directory='*' ls-files -z | xargs -0 tar -cf - --) | tar -C "$root/src" -xf -
 mount --bind "$root" "$root"

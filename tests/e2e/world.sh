@@ -13,6 +13,7 @@ WEBDAV_SECRET=e2e-webdav-secret   # must show up nowhere
 private_dir() { mkdir -p "$ROOT/private$1" "$1"; chmod 755 "$ROOT/private$1"; mount --bind "$ROOT/private$1" "$1"; }
 
 private_world() {
+  mkdir "$ROOT/authorities"; cp /usr/local/share/ca-certificates/*.crt "$ROOT/authorities/" 2>/dev/null   # for fresh_root.sh
   cp -a /etc "$ROOT/private/etc"
   rm -rf "$ROOT"/private/etc/{backupctl,sudoers.d/backupctl*}
   # Files that are mounts of their own (a container's resolv.conf) are copied with the rest, and then are plain files.

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "gate/manifest/manifest.h"
 #include "gate/relay/signed_object.h"
 #include "gate/relay/verify_manifest.h"
@@ -174,4 +176,60 @@ TEST_CASE("X5: hostile manifests are refused") {
   const std::string head = text.substr(0, text.find("{\"path\""));
   CHECK(rejected(head + "{\"" + std::string(20 << 20, 'x') + "\n", "too long"));
   CHECK(rejected("{\"signed\":{\"a\":\"" + std::string(70000, 'x') + "\"},\n", "first line"));
+}
+
+namespace {
+
+const std::string id = "20260301-020000";
+std::string volume(const std::string& name) {
+  return "{\"volume\":\"v\",\"engine\":\"docker\",\"archive\":\"" + name + "\",\"size\":7,\"sha256\":\"" +
+         std::string(64, 'a') + "\"}\n";
+}
+
+manifest::Manifest of_volumes(const std::string& list) {
+  manifest::Manifest m = good();
+  m.archive = id;
+  m.source = "volumes";
+  m.files_count = std::count(list.begin(), list.end(), '\n');
+  m.files_sha256 = sha256(list);
+  return m;
+}
+
+test::Reported snapshot(const std::string& list, const std::string& asked = id) {
+  return relay_run({"snapshot", "x", asked}, assembled(signed_value(of_volumes(list)), list), keys().open);
+}
+
+}  // namespace
+
+TEST_CASE("a snapshot's manifest tells its archives") {
+  const auto out = snapshot(volume("a.tar.gz") + volume("b_c.tar.gz"));
+  INFO(out.last().view());
+  REQUIRE(out.done());
+  REQUIRE(out.records.size() == 4);
+  CHECK(out.records[1].view() == "b_c.tar.gz");
+  CHECK(out.records[1].number[0] == 7);
+  CHECK(out.records[1].number[3] == 1);
+  CHECK(out.records[1].digest[0] == 0xaa);
+  CHECK(out.records[2].view() == "files.jsonl");
+}
+
+TEST_CASE("X6: a snapshot's manifest under another id, or of another kind, does not count") {
+  CHECK(snapshot(volume("a.tar.gz"), "20260302-020000").failed(Exit::bad_data));
+  manifest::Manifest as_archive = of_volumes("");
+  as_archive.archive = archive;
+  CHECK(rejected(assembled(signed_value(as_archive), ""), "another kind"));
+  CHECK(relay_run({"snapshot", "x", archive}, assembled(signed_value(good())), keys().open).failed(Exit::bad_data));
+}
+
+TEST_CASE("X5: an archive's name in a manifest leads nowhere") {
+  for (const char* name : {"", "../a.tar.gz", "a/b.tar.gz", ".hidden", "a b", "a\\nb", "\xc3\xbc.tar.gz"}) {
+    CAPTURE(name);
+    CHECK(snapshot(volume(name)).failed(Exit::bad_data));
+  }
+  CHECK(
+      snapshot("{\"archive\":\"a.tar.gz\",\"size\":-1,\"sha256\":\"" + std::string(64, 'a') + "\"}\n").failed(Exit::bad_data));
+  CHECK(snapshot("{\"archive\":\"a.tar.gz\",\"size\":1,\"sha256\":\"x\"}\n").failed(Exit::bad_data));
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += volume("a.tar.gz");
+  CHECK(snapshot(many).failed(Exit::bad_data));
 }

@@ -1,13 +1,7 @@
-#!/bin/bash
-# Snapshots of a stack's volumes: stopped for a moment, compressed and sent while it runs again, committed by the manifest alone,
-# rotated by complete snapshots, restored by hand from README.md.
-. "$(dirname "$0")/lib.sh"
-e2e_begin "$@"
-. "$E2E_SOURCE/tests/e2e/engines.sh"
-private_run
-on_clean() { stop_docker; }
-e2e_install
-HEALTH_PORT=$(free_port)
+# Snapshots of a stack's volumes, with one engine: stopped for a moment, compressed and sent while it runs again, committed by the
+# manifest alone, rotated by complete snapshots, restored by hand from README.md. Sourced by volumes_docker.sh and
+# volumes_podman.sh, after engines.sh.
+
 ids() { ls "$1" 2>/dev/null | grep -E '^[0-9]{8}-[0-9]{6}$'; }
 count() { ids "$1" | wc -l; }
 kept() { compgen -G "$STATE/spool/*" || compgen -G "$STATE/snapshots/lightrag/*.partial"; }
@@ -21,9 +15,11 @@ whole() {
   ln -s answer "$(mountpoint_of lightrag-cache)/link"; ln "$(mountpoint_of lightrag-cache)/answer" "$(mountpoint_of lightrag-cache)/again"
   setfattr -n user.kind -v graph "$(mountpoint_of lightrag-kg)/entities"
   stack_policy '"disk"' "keep_snapshots = { disk = 2, local = 2 }
+health = { url = \"http://localhost:$HEALTH_PORT/health\", json = { status = \"healthy\", pipeline_busy = \"false\" }, within = \"10s\" }
 probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc\", \"-l\", \"/kg/entities\"] }"
   check "$ENGINE: a backup" gate 'backupctl --backup lightrag'
   check_says "… tells the downtime" "downtime"
+  check_says "… and that the service is healthy" "healthy-after"
   check "… the stack runs" stack_is running
   check "… one snapshot there" test "$(count "$ROOT/disk")" = 1
   ID=$(ids "$ROOT/disk") HERE=$ROOT/disk/$(ids "$ROOT/disk")
@@ -83,6 +79,20 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
   check "… extended attributes too" test "$(getfattr --only-values -n user.kind "$(mountpoint_of lightrag-kg)/entities" 2>/dev/null)" = graph
   engine start lightrag_neo4j_1 lightrag_lightrag_1 >/dev/null
 
+  # Health: what the service answers, and what it must not do to who asks.
+  sed -i 's/status = "healthy"/status = "starting"/; s/within = "10s"/within = "2s"/' "$POLICY"
+  check_exit 69 "unhealthy after the start: 69" gate 'backupctl --backup lightrag'
+  check_says "… says what it answers" "status is healthy and not starting"
+  check_says "… and that the snapshot is kept" "is kept"
+  check "… which verifies" gate 'backupctl --verify lightrag'
+  local path
+  for path in 'loop#redirects more than 3 times' 'away#redirects to another place' 'file#redirects to another place' 'big#more than 1048576 bytes' 'text#no JSON object' 'error#status 503'; do
+    sed -i "s|url = \"[^\"]*\"|url = \"http://127.0.0.1:$HOSTILE_PORT/${path%%#*}\"|" "$POLICY"
+    check_exit 69 "a health that answers with ${path%%#*}: 69" $GATE --backup lightrag
+    check_says "… says so" "${path#*#}"
+  done
+  check "… the stack runs" stack_is running
+
   # What goes wrong: one clear line each, and the service runs.
   sed -i 's/"lightrag-cache", /"lightrag-cache", "not-there", /' "$POLICY"
   check_exit 78 "a volume that is missing: 78" gate 'backupctl --backup lightrag'
@@ -104,13 +114,23 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
 fingerprint_of() { (cd "$1" && find . -printf '%p %y %m %U:%G %T@ %l\n' | sort && find . -type f -print0 | sort -z | xargs -0 -r sha256sum); }
 in_folder() { (cd "$1" && PATH=/usr/bin:/bin:/usr/sbin:/sbin sh -e "$2"); }
 
-start_docker "$ROOT/docker"
-import_docker_image
-whole docker
-end_pid "$DOCKER_DIR/pid"
-check_exit 69 "docker does not run: 69" gate 'backupctl --backup lightrag'
-check_says "… one clear line" "Cannot connect to the Docker daemon"
-podman image exists $IMAGE 2>/dev/null || import_busybox_image $IMAGE
-whole podman
-check "the journal verifies (X9)" $GATE --verify-journal
-e2e_end
+
+# start_hostile: a service that answers for its health with what must not harm who asks.
+start_hostile() {
+  HOSTILE_PORT=$(free_port)
+  cat >"$ROOT/hostile.py" <<'EOF'
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        to = {'/loop': '/loop', '/away': 'http://elsewhere.example/', '/file': 'file:///etc/shadow'}.get(self.path)
+        self.send_response(302 if to else 503 if self.path == '/error' else 200)
+        if to: self.send_header('Location', to)
+        self.end_headers()
+        try: self.wfile.write(b' ' * 3000000 if self.path == '/big' else b'hello')
+        except OSError: pass
+    def log_message(self, *words): pass
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Answer).serve_forever()
+EOF
+  python3 "$ROOT/hostile.py" "$HOSTILE_PORT" >/dev/null 2>&1 &
+  echo $! >"$ROOT/pids/hostile"; disown
+}
