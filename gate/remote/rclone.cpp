@@ -70,7 +70,9 @@ Command Rclone::command(std::string_view verb, std::vector<std::string> operands
   append(built.argv, every_call);
   if (azure_) append(built.argv, azure_call);
   append(built.argv, std::vector<std::string>{"--stats", progress ? "1s" : "0"});
-  if (!tier_.empty()) append(built.argv, std::vector<std::string>{"--azureblob-access-tier", azures_word(tier_)});
+  // What is put into the archive at once could not be verified.
+  if (!tier_.empty() && tier_ != archive_tier)
+    append(built.argv, std::vector<std::string>{"--azureblob-access-tier", azures_word(tier_)});
   // Whatever an operand looks like, it is none of the options.
   built.argv.emplace_back("--");
   append(built.argv, operands);

@@ -62,13 +62,16 @@ Result<std::string> unfinished(Context& context, const policy::Plan& plan, const
   Served ignored(context);
   const auto lacking = lacking_of(context, plan, ids->back(), keys, ignored);
   if (!lacking) return pass(lacking.error());
-  return lacking->empty() ? std::string() : ids->back();
+  // A remote that is down lacks it as well: another stop would not help.
+  return lacking->empty() && !ignored.fault() ? std::string() : ids->back();
 }
 
 /// The oldest of this host's own beyond what the policy keeps here.
-Result<> rotate_local(Context& context, const policy::Service& service, const state::Snapshots& store) {
+/// @param sent  to every remote; else the newest stays whatever the policy says
+Result<> rotate_local(Context& context, const policy::Service& service, const state::Snapshots& store, bool sent) {
   const auto found = service.keep_snapshots.find(std::string(policy::local_snapshots));
-  const std::size_t keep = found == service.keep_snapshots.end() ? kept_locally : found->second;
+  const std::size_t wanted = found == service.keep_snapshots.end() ? kept_locally : found->second;
+  const std::size_t keep = std::max<std::size_t>(wanted, sent ? 0 : 1);
   const auto ids = store.ids();
   if (!ids) return pass(ids.error());
   for (std::size_t i = 0; i + keep < ids->size(); ++i) {
@@ -134,6 +137,9 @@ Result<Report> backup_volumes(Context& context, const policy::Plan& plan) {
     served.add(lack.remote->name);
     deleted += *done;
   }
+  // Also where a remote is down for weeks: its snapshots must not fill this host.
+  if (auto rotated = rotate_local(context, service, *store, !served.fault() && record->complete); !rotated)
+    return pass(rotated.error());
   if (made && made->faults > 0)
     return fail(Exit::io_error, "incomplete: {} files are not in snapshot {} as they should be ({}); it is not counted",
                 made->faults, *id, made->first_fault);
@@ -142,7 +148,6 @@ Result<Report> backup_volumes(Context& context, const policy::Plan& plan) {
     return fail(error.exit, "{}; the snapshot {} is whole on this host, and the next --backup sends what is missing",
                 error.sentence, *id);
   }
-  if (auto rotated = rotate_local(context, service, *store); !rotated) return pass(rotated.error());
   Report report{"committed",
                 {monitor::text_field("snapshot", *id), monitor::bytes_field("size", record->bytes()),
                  monitor::number_field("volumes", static_cast<std::int64_t>(record->archives.size())),

@@ -5,6 +5,7 @@
 
 #include "common/request.h"
 #include "gate/journal/journal.h"
+#include "gate/remote/names.h"
 
 namespace backupctl::step {
 namespace {
@@ -20,6 +21,8 @@ Result<bool> is_there(RemoteFiles& remote, const std::string& id, const Snapshot
 
 Result<> send_archive(Context& context, RemoteFiles& remote, const state::Snapshots& store, const std::string& id,
                       const SnapshotRecord::Archive& archive, const Entry* there) {
+  // What lies in Azure's archive cannot be read; it got there after it was verified.
+  if (there != nullptr && there->size == archive.size && there->tier == remote::archive_tier) return {};
   if (there != nullptr && there->size == archive.size) {
     context.output.step(fmt::format("verifying {} that lies on {} already", archive.name, remote.remote().name));
     const auto whole = is_there(remote, id, archive);
@@ -40,16 +43,20 @@ Result<> send_archive(Context& context, RemoteFiles& remote, const state::Snapsh
       remote.remote().name, archive.name);
 }
 
-/// Azure takes the tier with the upload, or after it; a blob in another tier costs, or cannot be read.
+/// Azure takes the tier with the upload, or after it; a blob in another tier costs. What has to be read to know what lies there
+/// stays out of the archive.
 Result<> put_tiers_right(Context& context, RemoteFiles& remote, const std::string& id) {
   const std::string& wanted = remote.remote().access_tier;
   if (wanted.empty()) return {};
+  const auto belongs = [&](const Entry& entry) {
+    return !entry.directory && (wanted != remote::archive_tier || entry.name.find(".tar.") != std::string::npos);
+  };
   for (int tries = 0; tries < 2; ++tries) {
     const auto entries = remote.list(remote.layout().snapshot(id));
     if (!entries) return pass(entries.error());
     std::vector<std::string> wrong;
     for (const Entry& entry : *entries)
-      if (!entry.directory && entry.tier != wanted) wrong.push_back(entry.name);
+      if (belongs(entry) && entry.tier != wanted) wrong.push_back(entry.name);
     if (wrong.empty()) return {};
     if (tries > 0)
       return fail(Exit::unavailable, "{} of snapshot {} on {} stays in another access tier than {}", wrong.front(), id,
@@ -135,6 +142,12 @@ Result<std::int64_t> rotate_snapshots(Context& context, RemoteFiles& remote, con
   for (const Entry& entry : *entries)
     if (entry.directory && is_snapshot_id(entry.name)) ids.push_back(entry.name);
   std::sort(ids.begin(), ids.end());
+  auto uploads = store.uploads();
+  const auto keep = service.keep_snapshots.find(remote.remote().name);
+  const bool all_stay = keep == service.keep_snapshots.end() || ids.size() <= keep->second;
+  const bool left =
+      std::any_of(uploads.begin(), uploads.end(), [&](const auto& upload) { return upload.first == remote.remote().name; });
+  if (all_stay && !left) return 0;  // no manifest need be read
   std::set<std::string> incomplete;
   auto complete = complete_ones(remote, service.name, ids, keys, incomplete);
   if (!complete) return pass(complete.error());
@@ -145,7 +158,6 @@ Result<std::int64_t> rotate_snapshots(Context& context, RemoteFiles& remote, con
     return 0;
   }
   // What this host left half sent is its own, and the one that was committed now takes its place.
-  auto uploads = store.uploads();
   for (const std::string& id : ids) {
     const bool ours = std::find(uploads.begin(), uploads.end(), std::pair(remote.remote().name, id)) != uploads.end();
     const bool whole = std::find(complete->begin(), complete->end(), id) != complete->end();
@@ -154,7 +166,6 @@ Result<std::int64_t> rotate_snapshots(Context& context, RemoteFiles& remote, con
     std::erase(uploads, std::pair(remote.remote().name, id));
     if (auto noted = store.set_uploads(uploads); !noted) return pass(noted.error());
   }
-  const auto keep = service.keep_snapshots.find(remote.remote().name);
   if (keep == service.keep_snapshots.end() || complete->size() <= keep->second) return 0;
   const std::size_t over = std::min<std::size_t>(complete->size() - keep->second, service.retention.max_delete);
   for (std::size_t i = 0; i < over; ++i)

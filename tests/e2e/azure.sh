@@ -83,11 +83,27 @@ before=$(there)
 check "… and a backup deletes nothing for it" gate 'backupctl --backup lightrag'
 azure purge azure:lightrag-backup/20991231-235959
 
+# The archive tier, whose blobs nobody can read at once.
+stack_policy '"azure"' 'keep_snapshots = { azure = 8, local = 1 }'
+sed -i 's/access_tier = "cool"/access_tier = "archive"/' "$POLICY"
+sleep 1
+check "a backup to the archive tier" gate 'backupctl --backup lightrag'
+NEW=$(there | tail -n 1)
+check "… its archives are there, what tells of them is not" test "$(azure lsjson "azure:lightrag-backup/$NEW" | python3 -c 'import json, sys; print(sorted({(f["Name"].endswith(".tar.gz"), f["Tier"]) for f in json.load(sys.stdin)}))')" = "[(False, 'Hot'), (True, 'Archive')]"
+check "verify" gate 'backupctl --verify lightrag'
+check_says "… says what it could not look at" "its size was looked at alone"
+sed -i 's/access_tier = "archive"/access_tier = "cool"/' "$POLICY"
+
 # A wrong key.
 sed -i 's/^AZURE_STORAGE_KEY=.*/AZURE_STORAGE_KEY="'"$(head -c 64 /dev/zero | base64 -w0)"'"/' /etc/backupctl/azure.env
 check_exit 69 "a wrong key: 69" gate 'backupctl --backup lightrag'
 check_says "… says what is whole, and where" "is whole on this host, and the next --backup sends what is missing"
 check "… one line" test "$(grep -c '^backupctl: ' "$out")" = 1
+check "… again, without another stop" eval '! gate "backupctl --backup lightrag" >"$ROOT/again" 2>&1 && grep -q "going on with snapshot" "$ROOT/again" && ! grep -q "stopping the service" "$ROOT/again"'
+for _ in 1 2; do
+  touch -d '2 days ago' "$STATE"/snapshots/lightrag/2*; sleep 1; gate 'backupctl --backup lightrag' >/dev/null 2>&1
+done
+check "… for days: this host keeps one" test "$(ls "$STATE/snapshots/lightrag" | grep -cE '^[0-9-]*$')" = 1
 check "… the stack runs" stack_is running
 check_not "the key is nowhere in state or journal (X10)" grep -rqF "$AZURE_KEY" "$STATE"
 check "the journal verifies (X9)" $GATE --verify-journal
