@@ -106,6 +106,7 @@ docker run -d --name stack_db_1 --network none --label com.docker.compose.projec
 policy docker 2s
 check_exit 69 "docker: one that does not stop in its grace: 69" gate 'backupctl --stop stack'
 check_says "… it was not killed" "was not killed"
+sleep 9     # until it has ended
 check "… in the end both run, though it was on its way down (S1)" wait_for 40 eval 'is stack_app_1 running && is stack_db_1 running && ! test -e $STATE/leases/stack'
 check "… and it ended by itself" test "$(docker inspect -f '{{.State.ExitCode}}' stack_db_1)" = 0
 
