@@ -119,21 +119,8 @@ check_says "… one clear line" "Cannot connect to the Docker daemon"
 compose_file $IMAGE >"$STACK/docker-compose.yml"
 podman image exists $IMAGE 2>/dev/null || import_busybox_image $IMAGE
 rm -rf "$ROOT"/{app,db}/* "$ROOT/disk/stack"
-# podman-compose gives every container a network, and this kind of machine may have none: its podman leaves that away.
-podman_flags $IMAGE | sed 's/--network=none//' >"$ROOT/flags"
-cat >"$STACK/podman" <<'EOF'
-#!/bin/bash
-args=()
-while [ $# -gt 0 ]; do
-  case $1 in --net|--network-alias) shift ;; *) args+=("$1") ;; esac
-  shift
-done
-[ "${args[0]:-}" != network ] || exit 0
-exec /usr/bin/podman "${args[@]}"
-EOF
-chmod +x "$STACK/podman"
-(cd "$STACK" && podman-compose -p stack --podman-path "$STACK/podman" --podman-run-args="$(cat "$ROOT/flags")" -f docker-compose.yml up -d) >"$ROOT/podman-compose.out" 2>&1
-wait_for 10 test -s "$ROOT/app/heartbeat" || { fail "podman-compose up"; _indent "$ROOT/podman-compose.out"; podman ps -a; e2e_end; }
+podman_compose_up "$STACK" stack
+wait_for 10 test -s "$ROOT/app/heartbeat" || { fail "podman-compose up"; _indent "$out"; e2e_end; }
 both podman stack_app_1 stack_db_1 stack_proxy_1
 check "the journal verifies (X9)" $GATE --verify-journal
 e2e_end

@@ -30,20 +30,10 @@ docker() { /usr/bin/docker -H unix:///run/docker.sock "$@"; }
 # The engine that a test is about: docker or podman.
 engine() { if [ "$ENGINE" = docker ]; then docker "$@"; else podman "$@"; fi; }
 
-# start_stack: the LightRAG of mission.md in small, made by the engine's own compose: two services, four volumes. `neo4j` adds an
-# entity a tenth of a second; `lightrag` answers for its health on 127.0.0.1:$HEALTH_PORT.
-VOLUMES=(lightrag-data lightrag-kg lightrag-cache lightrag-neo4j-data)
-start_stack() {
-  local each flags=''
-  mkdir -p "$ROOT/stack"
-  for each in "${VOLUMES[@]}"; do engine volume create "$each" >/dev/null; done
-  stack_file >"$ROOT/stack/docker-compose.yml"
-  if [ "$ENGINE" = docker ]; then
-    DOCKER_HOST=unix:///run/docker.sock docker-compose -p lightrag -f "$ROOT/stack/docker-compose.yml" up -d >"$out" 2>&1
-  else
-    # podman-compose gives every container a network, and this kind of machine may have none: its podman leaves that away.
-    flags=$(podman_flags $IMAGE | sed 's/--network=none//')
-    cat >"$ROOT/stack/podman" <<'EOF'
+# podman_compose_up DIR PROJECT: podman-compose gives every container a network, and this kind of machine may have none: its podman
+# leaves that away.
+podman_compose_up() {
+  cat >"$1/podman" <<'EOF'
 #!/bin/bash
 args=()
 while [ $# -gt 0 ]; do
@@ -53,8 +43,22 @@ done
 [ "${args[0]:-}" != network ] || exit 0
 exec /usr/bin/podman "${args[@]}"
 EOF
-    chmod +x "$ROOT/stack/podman"
-    (cd "$ROOT/stack" && podman-compose -p lightrag --podman-path "$ROOT/stack/podman" --podman-run-args="$flags" up -d) >"$out" 2>&1
+  chmod +x "$1/podman"
+  (cd "$1" && podman-compose -p "$2" --podman-path "$1/podman" --podman-run-args="$(podman_flags $IMAGE | sed 's/--network=none//')" up -d) >"$out" 2>&1
+}
+
+# start_stack: the LightRAG of mission.md in small, made by the engine's own compose: two services, four volumes. `neo4j` adds an
+# entity a tenth of a second; `lightrag` answers for its health on 127.0.0.1:$HEALTH_PORT.
+VOLUMES=(lightrag-data lightrag-kg lightrag-cache lightrag-neo4j-data)
+start_stack() {
+  local each
+  mkdir -p "$ROOT/stack"
+  for each in "${VOLUMES[@]}"; do engine volume create "$each" >/dev/null; done
+  stack_file >"$ROOT/stack/docker-compose.yml"
+  if [ "$ENGINE" = docker ]; then
+    DOCKER_HOST=unix:///run/docker.sock docker-compose -p lightrag -f "$ROOT/stack/docker-compose.yml" up -d >"$out" 2>&1
+  else
+    podman_compose_up "$ROOT/stack" lightrag
   fi
   wait_for 20 healthy && wait_for 20 test -s "$(mountpoint_of lightrag-kg)/entities" || { fail "the stack"; _indent "$out"; e2e_end; }
 }
