@@ -63,8 +63,10 @@ Result<Volume> find_volume(const Engine& engine, const std::string& name, const 
                 "volume {} is a mount of type {} that is there only while a container uses it, so it cannot be read at rest; "
                 "nothing was read: back up what it mounts",
                 name, answer->type);
-  const std::string& said = answer->driver == "local" && bind ? answer->device : answer->mountpoint;
+  if (answer->driver == "local" && bind) return Volume{name, answer->device};  // others may own what leads there: no link (X5)
+  const std::string& said = answer->mountpoint;
   std::error_code error;
+  // The engine's own directory is root's, and may be a link to a larger disk.
   const auto path = said.starts_with('/') ? std::filesystem::canonical(said, error) : std::filesystem::path();
   if (path.empty() || error)
     return fail(Exit::bad_config, "volume {} (driver {}) has no directory on this host ({}); nothing was read", name,

@@ -7,7 +7,7 @@ namespace backupctl::service {
 
 struct Volume {
   std::string name;
-  std::string path;  ///< absolute, without links: the directory that containers see
+  std::string path;  ///< absolute: the directory that containers see, to be opened without following links
 };
 
 /// @param engine  "docker" or "podman"

@@ -22,7 +22,7 @@ struct Lacking {
   std::vector<Entry> there;
 };
 
-/// The plan's remotes that do not hold the snapshot as a whole.
+/// The plan's remotes that do not hold the snapshot as a whole. Error: the session is over.
 Result<std::vector<Lacking>> lacking_of(Context& context, const policy::Plan& plan, const std::string& id,
                                         const std::string& keys, Served& served) {
   std::vector<Lacking> lacking;
@@ -45,9 +45,10 @@ Result<std::vector<Lacking>> lacking_of(Context& context, const policy::Plan& pl
   return lacking;
 }
 
-/// A snapshot that an earlier run could not send to all of the plan's remotes, if it is young enough to be tonight's.
+/// A snapshot that an earlier run could not send to all of the plan's remotes, if it is young enough to be tonight's; else
+/// nothing, and `served` and `lacking` are as they were.
 Result<std::string> unfinished(Context& context, const policy::Plan& plan, const state::Snapshots& store,
-                               const std::string& keys) {
+                               const std::string& keys, Served& served, std::vector<Lacking>& lacking) {
   const auto ids = store.ids();
   if (!ids) return pass(ids.error());
   if (ids->empty()) return std::string();
@@ -59,11 +60,11 @@ Result<std::string> unfinished(Context& context, const policy::Plan& plan, const
     return std::string();
   }
   if (!record->complete) return std::string();
-  Served ignored(context);
-  const auto lacking = lacking_of(context, plan, ids->back(), keys, ignored);
-  if (!lacking) return pass(lacking.error());
+  auto found = lacking_of(context, plan, ids->back(), keys, served);
+  if (!found) return pass(found.error());
+  lacking = std::move(*found);
   // A remote that is down lacks it as well: another stop would not help.
-  return lacking->empty() && !ignored.fault() ? std::string() : ids->back();
+  return lacking.empty() && !served.fault() ? std::string() : ids->back();
 }
 
 /// The oldest of this host's own beyond what the policy keeps here.
@@ -112,7 +113,9 @@ Result<Report> backup_volumes(Context& context, const policy::Plan& plan) {
   const auto store = state::Snapshots::open(context.state, service.name);
   if (!store) return pass(store.error());
 
-  auto id = unfinished(context, plan, *store, *keys);
+  Served served(context);
+  std::vector<Lacking> lacking;
+  auto id = unfinished(context, plan, *store, *keys, served, lacking);
   if (!id) return pass(id.error());
   std::optional<VolumeSnapshot> made;
   if (!id->empty()) {
@@ -122,24 +125,22 @@ Result<Report> backup_volumes(Context& context, const policy::Plan& plan) {
     if (!taken) return pass(taken.error());
     made = std::move(*taken);
     *id = made->id;
+    for (const policy::Remote* remote : plan.remotes) lacking.push_back({remote, {}});
   }
   const auto record = read_local_snapshot(context, service.name, *store, *id, *keys);
   if (!record) return pass(record.error());
 
-  Served served(context);
-  auto lacking = lacking_of(context, plan, *id, *keys, served);
-  if (!lacking) return pass(lacking.error());
   std::int64_t deleted = 0;
-  for (Lacking& lack : *lacking) {
+  for (Lacking& lack : lacking) {
     const auto done = serve(context, service, *store, *id, *record, lack, *keys);
     if (!done && served.take(done.error())) return pass(done.error());
     if (!done) continue;
     served.add(lack.remote->name);
     deleted += *done;
   }
-  // Also where a remote is down for weeks: its snapshots must not fill this host.
-  if (auto rotated = rotate_local(context, service, *store, !served.fault() && record->complete); !rotated)
-    return pass(rotated.error());
+  // Also where a remote is down for weeks: its snapshots must not fill this host. One that does not count takes no other's place.
+  const auto rotated = record->complete ? rotate_local(context, service, *store, !served.fault()) : store->remove(*id);
+  if (!rotated) return pass(rotated.error());
   if (made && made->faults > 0)
     return fail(Exit::io_error, "incomplete: {} files are not in snapshot {} as they should be ({}); it is not counted",
                 made->faults, *id, made->first_fault);

@@ -159,6 +159,7 @@ Result<> fill(Context& context, const policy::Service& service, const std::vecto
   manifest.sha256 = sha256(sums);
   for (const Archive& each : archives) manifest.members += each.read.members;
   manifest.probes = probes;
+  if (!hot) manifest.consistency = "snapshot";  // cold volumes are no colder than that
   if (auto written = write_file(folder, "README.md", readme); !written) return written;
   if (auto written = write_file(folder, "MANIFEST.sha256", sums); !written) return written;
   if (auto written = write_file(spool->fd(), "files.jsonl", lines); !written) return written;

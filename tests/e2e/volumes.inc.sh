@@ -46,6 +46,29 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
   check "… two on this host" test "$(count "$STATE/snapshots/lightrag")" = 2
   check "the journal has the reason" grep -q '"event":"delete".*2 newer ones are kept' $STATE/journal/journal.jsonl
 
+  # A clock that ran ahead left a snapshot of tomorrow: until it is over, nothing is deleted (D4).
+  cp -a "$STATE/history" "$ROOT/history"
+  echo "@$(date -d '+1 day' '+%F %T')" >/etc/faketimerc
+  check "a backup by a clock that runs ahead" env LD_PRELOAD="$(compgen -G '/usr/lib/*/faketime/libfaketime.so.1')" DONT_FAKE_MONOTONIC=1 $GATE --backup lightrag
+  rm /etc/faketimerc; AHEAD=$(ids "$ROOT/disk" | tail -n 1)
+  rm -rf "$STATE/snapshots/lightrag/$AHEAD"
+  before=$(count "$ROOT/disk")
+  check "the clock is right again: a backup" gate 'backupctl --backup lightrag'
+  check_says "… deletes nothing, and says why" "is not the newest snapshot there, so nothing was deleted"
+  check "… nothing is gone" test "$(count "$ROOT/disk")" = $((before + 1))
+  rm -rf "$ROOT/disk/$AHEAD" "$STATE/history"; mv "$ROOT/history" "$STATE/history"
+
+  # What cannot be read whole is no snapshot that counts, and takes no good one's place (D2).
+  local good_here=$(ids "$STATE/snapshots/lightrag") inside
+  inside=$(mountpoint_of lightrag-data)/inside; mkdir "$inside"; mount -t tmpfs none "$inside"
+  sleep 1; check_exit 74 "a mount point inside a volume: 74" gate 'backupctl --backup lightrag'
+  check_says "… says what is missing" "mount point, not read"
+  check "… and its snapshot does not count" test "$(gate 'backupctl --list lightrag' 2>/dev/null | grep -c 'unverified  disk')" = 1
+  check "… the good ones stay on this host" test "$(ids "$STATE/snapshots/lightrag")" = "$good_here"
+  umount "$inside"; rmdir "$inside"
+  sleep 1; check "the next whole one" gate 'backupctl --backup lightrag'
+  check "… takes it away" test "$(gate 'backupctl --list lightrag' 2>/dev/null | grep -c 'unverified  disk')" = 0
+
   # One flipped bit, a missing volume, a manifest of another place.
   HERE=$ROOT/disk/$(ids "$ROOT/disk" | tail -n 1) OLD=$ROOT/disk/$(ids "$ROOT/disk" | sed -n 2p)
   cp -a "$HERE" "$ROOT/copy"
