@@ -163,7 +163,7 @@ void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t
           {Grade::warning, name,
            fmt::format(
                "the old files of a restore take room in {} for {}; decide: --restore-commit {} or --restore-rollback {}",
-               (*restore)->stage, check::span(now - (*restore)->made), name, name)});
+               (*restore)->stages(), check::span(now - (*restore)->made), name, name)});
     }
   }
 }

@@ -21,6 +21,8 @@ struct Command {
 constexpr Command commands[] = {
     {"--restore", "NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes]",
      "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
+    {"--restore", "NAME [--snapshot-id ID|latest] [--from local|REMOTE|DIR] [--yes]",
+     "the same of a service of volumes, on the host that took the snapshot or another one", true, restore},
     {"--restore-commit", "NAME", "give up the old files that a restore in place has kept", true, restore_commit},
     {"--restore-rollback", "NAME", "put the old files back in place", true, restore_rollback},
     {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true,

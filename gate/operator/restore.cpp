@@ -8,6 +8,7 @@
 #include "common/civil_date.h"
 #include "common/escape.h"
 #include "common/io.h"
+#include "common/request.h"
 #include "gate/config/policy_file.h"
 #include "gate/operator/host_step.h"
 
@@ -32,30 +33,38 @@ void drop_covered(std::vector<std::string>& paths) {
   });
 }
 
-/// The operator's words for what step::restore() does.
-Result<step::RestoreWish> parse(const Args& args, bool& yes) {
+/// The operator's words for what step::restore() does. @param of_tree  some mean nothing for volumes
+Result<step::RestoreWish> parse(const Args& args, bool& yes, bool& of_tree) {
   step::RestoreWish wish;
-  std::string archive = "latest";
+  std::string archive = "latest", snapshot = "latest";
   CLI::App app("backupctl --restore");
   app.add_option("NAME", wish.service)->required();
   auto* const date = app.add_option("--archive", archive);
   auto* const only = app.add_option("--only", wish.only);
   // Which lines of a manifest belong to a path, hard links included, is not worked out yet.
-  app.add_flag("--mirror", wish.mirror)->excludes(date)->excludes(only);
+  auto* const mirror = app.add_flag("--mirror", wish.mirror)->excludes(date)->excludes(only);
   auto* const to = app.add_option("--to", wish.to);
-  app.add_option("--remote", wish.remote);
+  auto* const remote = app.add_option("--remote", wish.remote);
+  auto* const id = app.add_option("--snapshot-id", snapshot);
+  auto* const from = app.add_option("--from", wish.snapshot.from);
+  for (CLI::Option* const other : {date, only, mirror, to, remote}) id->excludes(other), from->excludes(other);
   app.add_flag("--yes", yes);
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
   } catch (const CLI::Error& error) {
-    return fail(Exit::not_a_request,
-                "--restore wants NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes] "
-                "({}); nothing was done",
-                error.what());
+    return fail(
+        Exit::not_a_request,
+        "--restore wants NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes], or "
+        "of volumes NAME [--snapshot-id ID|latest] [--from local|REMOTE|DIR] [--yes] ({}); nothing was done",
+        error.what());
   }
+  of_tree = date->count() + only->count() + mirror->count() + to->count() + remote->count() > 0;
   if (archive != "latest") wish.date = parse_date(archive);
   if (!wish.mirror && archive != "latest" && !wish.date)
     return fail(Exit::not_a_request, "--archive wants a date that exists, YYYY-MM-DD, or \"latest\"; nothing was done");
+  if (snapshot != "latest" && !is_snapshot_id(snapshot))
+    return fail(Exit::not_a_request, "--snapshot-id wants YYYYMMDD-HHMMSS, or \"latest\"; nothing was done");
+  if (snapshot != "latest") wish.snapshot.id = snapshot;
   for (std::string& path : wish.only)
     if (!make_relative(path))
       return fail(Exit::not_a_request, "--only wants a path relative to the tree, without \"..\"; nothing was done");
@@ -75,8 +84,13 @@ bool is_confirmed(const std::string& question) {
   return size > 0 && std::string_view(answer, static_cast<std::size_t>(size)) == "yes\n";
 }
 
-std::string question(const step::RestoreWish& wish, const policy::Policy& policy) {
-  const std::string& path = policy.services.at(wish.service).path;
+std::string question(const step::RestoreWish& wish, const policy::Service& service) {
+  if (service.source == policy::SourceKind::volumes)
+    return fmt::format(
+        "the {} volumes of {} would be replaced by {}, with the service stopped meanwhile, and the old ones kept until "
+        "--restore-commit",
+        service.volumes.size(), service.name, wish.snapshot.id ? "snapshot " + *wish.snapshot.id : "the newest snapshot");
+  const std::string& path = service.path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
   return fmt::format(
       "{} would be replaced by the {}, with the service stopped meanwhile, and the old files kept until --restore-commit", what,
@@ -86,16 +100,25 @@ std::string question(const step::RestoreWish& wish, const policy::Policy& policy
 }  // namespace
 
 Exit restore(const std::string& policy_path, const Args& args) {
-  bool yes = false;
-  const auto wish = parse(args, yes);
+  bool yes = false, of_tree = false;
+  const auto wish = parse(args, yes, of_tree);
   if (!wish) return complain(wish.error());
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
-  if (!policy->services.contains(wish->service))
+  const auto service = policy->services.find(wish->service);
+  if (service == policy->services.end())
     return complain(
         {Exit::not_permitted, fmt::format("the policy names no service {}; nothing was done", escape_line(wish->service, 64))});
-  if (const std::string asked = question(*wish, *policy); wish->to.empty() && !yes && !is_confirmed(asked))
-    return complain({Exit::not_a_request, asked + ": say --yes to do it, or name another place with --to; nothing was done"});
+  const bool volumes = service->second.source == policy::SourceKind::volumes;
+  if (volumes ? of_tree : !wish->snapshot.from.empty() || wish->snapshot.id)
+    return complain({Exit::not_a_request, volumes
+                                              ? "a service of volumes is restored with --snapshot-id and --from; nothing was "
+                                                "done"
+                                              : "--snapshot-id and --from are for a service of volumes; nothing was done"});
+  if (const std::string asked = question(*wish, service->second); wish->to.empty() && !yes && !is_confirmed(asked))
+    return complain(
+        {Exit::not_a_request, asked + (volumes ? ": say --yes to do it; nothing was done"
+                                               : ": say --yes to do it, or name another place with --to; nothing was done")});
   return run_host_step(*policy, policy_path, "--restore", args, wish->service,
                        [&](step::Context& context) { return step::restore(context, *wish); });
 }

@@ -1,7 +1,7 @@
 #include "common/request.h"
 #include "gate/config/policy_file.h"
 #include "gate/operator/host_step.h"
-#include "gate/step/restore_in_place.h"
+#include "gate/step/in_place_end.h"
 
 /// What becomes of the old files that a restore in place has kept (D6).
 namespace backupctl::operate {

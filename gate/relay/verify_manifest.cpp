@@ -24,13 +24,18 @@ constexpr std::size_t max_line = 16 << 20;
 constexpr std::size_t max_archives = 1000;
 /// Longest line that describes one.
 constexpr std::size_t max_archive_line = 4096;
+constexpr std::uint64_t max_count = std::uint64_t{1} << 60;  ///< of bytes or members: sums of them fit
 
 /// A line of a snapshot's list: an archive, or nothing.
 std::optional<Record> parse_archive(std::string_view line) {
   if (line.size() > max_archive_line) return std::nullopt;
   const auto json = nlohmann::json::parse(line, nullptr, false);
-  if (!json.is_object() || !json.contains("archive") || !json["archive"].is_string() || !json.contains("size") ||
-      !json["size"].is_number_unsigned() || !json.contains("sha256") || !json["sha256"].is_string())
+  const auto has_text = [&](const char* key) { return json.contains(key) && json[key].is_string(); };
+  const auto has_count = [&](const char* key) {
+    return json.contains(key) && json[key].is_number_unsigned() && json[key].get<std::uint64_t>() <= max_count;
+  };
+  if (!json.is_object() || !has_text("archive") || !has_text("sha256") || !has_count("size") || !has_count("members") ||
+      !has_count("source_bytes"))
     return std::nullopt;
   const auto& name = json["archive"].get_ref<const std::string&>();
   const auto digest = parse_digest(json["sha256"].get_ref<const std::string&>());
@@ -38,13 +43,24 @@ std::optional<Record> parse_archive(std::string_view line) {
   const bool plain =
       !name.empty() && name[0] != '.' && name.size() < 300 &&
       name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
-  if (!digest || !plain || json["size"].get<std::uint64_t>() > std::uint64_t{1} << 60) return std::nullopt;
+  if (!digest || !plain) return std::nullopt;
   Record record;
   record.kind = Record::Kind::entry;
   record.set_text(name);
   record.number[0] = json["size"].get<std::int64_t>();
   record.number[3] = 1;
+  record.number[4] = json["members"].get<std::int64_t>();
+  record.number[5] = json["source_bytes"].get<std::int64_t>();
   record.digest = *digest;
+  return record;
+}
+
+Record probe_record(const std::string& name, const std::string& output) {
+  Record record;
+  record.kind = Record::Kind::entry;
+  record.set_text(name + "=" + output);
+  record.number[3] = 2;
+  record.digest = sha256(output);
   return record;
 }
 
@@ -144,6 +160,8 @@ Result<Record> verify(const Channels& channels, std::span<const std::string> arg
   };
   if (auto listed = verifier.files(*parsed, on_line); !listed) return pass(listed.error());
   for (const Record& one : archives) send_record(channels.report, one);
+  if (volumes)
+    for (const auto& [name, output] : parsed->probes) send_record(channels.report, probe_record(name, output));
 
   Record list;
   list.kind = Record::Kind::entry;

@@ -13,8 +13,9 @@ namespace backupctl::relay {
 /// [3] members, [4] source_bytes, [5] downtime in milliseconds or -1, [6] 1 adopted, [7] 1 when it was read hot.
 ///
 /// Mode "snapshot": the same for a snapshot of volumes. The second argument is its id, and each of its archives is an entry of
-/// its own before the list's: text its name, number[0] bytes, number[3] 1, digest its SHA-256. The result's digest is that of
-/// MANIFEST.sha256.
+/// its own before the list's: text its name, number[0] bytes, number[3] 1, number[4] members, number[5] bytes in them, digest
+/// its SHA-256; and each of its probes: text its name, "=" and the beginning of its output, number[3] 2, digest of all its
+/// output. The result's digest is that of MANIFEST.sha256.
 /// Error: Exit::bad_data, saying which check failed; Exit::bad_config when there is no usable trusted key.
 /// Most bytes of trusted keys.
 inline constexpr std::size_t max_trusted_keys = 65536;

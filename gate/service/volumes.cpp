@@ -90,6 +90,32 @@ Result<std::vector<Volume>> find_volumes(const std::string& engine_word, const N
   return volumes;
 }
 
+Result<> create_missing_volumes(const std::string& engine_word, const Names& names, Names& made, const Runner& run) {
+  policy::Controller controller;
+  controller.engine = engine_word;
+  auto engine = engine_of(controller, run);
+  if (!engine) return pass(std::move(engine.error()));
+  auto listed = run_checked(run, with(*engine, {"volume", "ls", "--quiet"}), query_time,
+                            fmt::format("asking {} for its volumes", engine->word()));
+  if (!listed) return pass(Error{Exit::unavailable, std::move(listed.error().sentence)});
+  const std::string framed = "\n" + *listed;
+  for (const std::string& name : names) {
+    if (framed.find("\n" + name + "\n") != std::string::npos) continue;
+    auto created = run_checked(run, with(*engine, {"volume", "create", "--"}, {name}), query_time, "creating volume " + name);
+    if (!created) return pass(Error{Exit::unavailable, std::move(created.error().sentence)});
+    made.push_back(name);
+  }
+  return {};
+}
+
+void remove_volumes(const std::string& engine_word, const Names& names, const Runner& run) {
+  policy::Controller controller;
+  controller.engine = engine_word;
+  const auto engine = engine_of(controller, run);
+  for (const std::string& name : names)
+    if (engine) static_cast<void>(run(with(*engine, {"volume", "rm", "--"}, {name}), query_time));
+}
+
 std::string staging_beside(const std::string& volume_path, const std::string& leaf) {
   const std::filesystem::path path(volume_path);
   const bool engines_own = path.filename() == "_data" && path.parent_path().parent_path().filename() == "volumes";

@@ -31,14 +31,14 @@ struct Spot {
 /// The two directories of an exchange, opened without following a link: the tree's owner may write there (X5).
 class Ends {
  public:
-  static Result<Ends> open(const Exchange& exchange) {
+  static Result<Ends> open(const Exchange::Area& area) {
     Ends ends;
-    ends.base_ = open_no_symlinks(exchange.base, O_RDONLY | O_DIRECTORY);
-    if (!ends.base_) return fail_errno(Exit::io_error, errno, "cannot open {}", exchange.base);
-    ends.stage_ = open_no_symlinks(exchange.stage, O_RDONLY | O_DIRECTORY);
-    if (!ends.stage_) return fail_errno(Exit::io_error, errno, "cannot open {} (is its file system mounted?)", exchange.stage);
+    ends.base_ = open_no_symlinks(area.base, O_RDONLY | O_DIRECTORY);
+    if (!ends.base_) return fail_errno(Exit::io_error, errno, "cannot open {}", area.base);
+    ends.stage_ = open_no_symlinks(area.stage, O_RDONLY | O_DIRECTORY);
+    if (!ends.stage_) return fail_errno(Exit::io_error, errno, "cannot open {} (is its file system mounted?)", area.stage);
     if (!is_private(ends.stage_.get()))
-      return fail(Exit::bad_config, "{} is not root's alone any more, so nothing of it is put in place", exchange.stage);
+      return fail(Exit::bad_config, "{} is not root's alone any more, so nothing of it is put in place", area.stage);
     return ends;
   }
   [[nodiscard]] Result<Spot> place(const Exchange::Slot& slot) const { return spot(base_.get(), slot.place); }
@@ -77,22 +77,33 @@ Result<> flip(const Spot& place, const Spot& staged) {
 }
 
 /// Brings each slot to one side: the restored one in place, or the old one, if that lies in the stage still.
-Result<> bring(const Ends& ends, const Exchange& exchange, bool restored) {
-  for (const Exchange::Slot& slot : exchange.slots) {
+Result<> bring(const Ends& ends, const Exchange::Area& area, bool restored) {
+  for (const Exchange::Slot& slot : area.slots) {
     auto place = ends.place(slot);
     auto staged = ends.staged(slot);
     if (!place || !staged) return pass(place ? staged.error() : place.error());
     if (staged->inode != (restored ? slot.inode : slot.old)) continue;
     if (auto done = flip(*place, *staged); !done) return done;
   }
-  if (exchange.entries) {
+  if (area.entries) {
     const UniqueFd from = open_beneath(ends.stage(), restored ? new_root : old_root, O_RDONLY | O_DIRECTORY);
-    if (!from) return fail_errno(Exit::io_error, errno, "cannot open {} in {}", restored ? new_root : old_root, exchange.stage);
+    if (!from) return fail_errno(Exit::io_error, errno, "cannot open {} in {}", restored ? new_root : old_root, area.stage);
     if (auto done = copy_directory_attributes(from.get(), ends.base()); !done) return done;
   }
   // On the disk before any record says so.
-  if (::syncfs(ends.base()) != 0) return fail_errno(Exit::io_error, errno, "cannot write {} to its disk", exchange.base);
+  if (::syncfs(ends.base()) != 0) return fail_errno(Exit::io_error, errno, "cannot write {} to its disk", area.base);
   return {};
+}
+
+/// All areas' directories, in their order.
+Result<std::vector<Ends>> open_all(const Exchange& exchange) {
+  std::vector<Ends> all;
+  for (const Exchange::Area& area : exchange.areas) {
+    auto ends = Ends::open(area);
+    if (!ends) return pass(ends.error());
+    all.push_back(std::move(*ends));
+  }
+  return all;
 }
 
 Result<> add_names(int dir, std::set<std::string>& names) {
@@ -110,14 +121,14 @@ Result<> add_names(int dir, std::set<std::string>& names) {
 }
 
 /// What a mount point and what is restored into it hold by now: a service may have made and removed names since.
-Result<> list_entries(const Ends& ends, Exchange& exchange) {
+Result<> list_entries(const Ends& ends, Exchange::Area& area) {
   std::set<std::string> names;
   const UniqueFd data = open_beneath(ends.stage(), "data", O_RDONLY | O_DIRECTORY);
-  if (!data) return fail_errno(Exit::io_error, errno, "cannot open data in {}", exchange.stage);
+  if (!data) return fail_errno(Exit::io_error, errno, "cannot open data in {}", area.stage);
   if (auto added = add_names(ends.base(), names); !added) return added;
   if (auto added = add_names(data.get(), names); !added) return added;
-  exchange.slots.clear();
-  for (const std::string& name : names) exchange.slots.push_back({name, "data/" + name});
+  area.slots.clear();
+  for (const std::string& name : names) area.slots.push_back({name, "data/" + name});
   return {};
 }
 
@@ -134,34 +145,58 @@ Result<> keep_roots(const Ends& ends) {
 }
 
 /// Back to the old files, whatever is where. On an error the record stays, and with it the way back.
-Result<> undo(const StateDir& state, const Ends& ends, const Exchange& exchange) {
-  if (auto done = bring(ends, exchange, false); !done)
-    return fail(
-        Exit::io_error,
-        "{}: {} may hold old and restored files, so {} must not be started by hand; run backupctl --restore-rollback {}",
-        done.error().sentence, exchange.base, exchange.service, exchange.service);
+Result<> undo(const StateDir& state, const std::vector<Ends>& ends, const Exchange& exchange) {
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    if (auto done = bring(ends[i], exchange.areas[i], false); !done)
+      return fail(
+          Exit::io_error,
+          "{}: {} may hold old and restored files, so {} must not be started by hand; run backupctl --restore-rollback {}",
+          done.error().sentence, exchange.areas[i].base, exchange.service, exchange.service);
   return remove_exchange(state, exchange.service);
+}
+
+/// Notes the inodes of both sides. @param restored_in_place  which side the restored one is on
+Result<> note_inodes(const Ends& ends, Exchange::Area& area, bool restored_in_place) {
+  for (Exchange::Slot& slot : area.slots) {
+    const auto place = ends.place(slot);
+    const auto staged = ends.staged(slot);
+    if (!place || !staged) return pass(place ? staged.error() : place.error());
+    slot.inode = restored_in_place ? place->inode : staged->inode;
+    slot.old = restored_in_place ? staged->inode : place->inode;
+  }
+  return {};
+}
+
+/// Without the old files the way back would only take away what is there.
+Result<> check_old_files(const Ends& ends, const Exchange::Area& area) {
+  for (const Exchange::Slot& slot : area.slots) {
+    if (slot.old == 0) continue;
+    const auto staged = ends.staged(slot);
+    if (!staged) return pass(staged.error());
+    if (staged->inode == 0)
+      return fail(Exit::io_error, "the old {} is gone from {}, so there is nothing to put back; nothing was changed",
+                  slot.staged, area.stage);
+  }
+  return {};
 }
 
 }  // namespace
 
 Result<> exchange(const StateDir& state, Exchange& exchange) {
-  const auto ends = Ends::open(exchange);
+  const auto ends = open_all(exchange);
   if (!ends) return pass(ends.error());
-  if (exchange.entries) {
-    if (auto listed = list_entries(*ends, exchange); !listed) return listed;
-    if (auto kept = keep_roots(*ends); !kept) return kept;
-  }
-  for (Exchange::Slot& slot : exchange.slots) {
-    const auto place = ends->place(slot);
-    const auto staged = ends->staged(slot);
-    if (!place || !staged) return pass(place ? staged.error() : place.error());
-    slot.inode = staged->inode;
-    slot.old = place->inode;
+  for (std::size_t i = 0; i < ends->size(); ++i) {
+    Exchange::Area& area = exchange.areas[i];
+    if (area.entries) {
+      if (auto listed = list_entries((*ends)[i], area); !listed) return listed;
+      if (auto kept = keep_roots((*ends)[i]); !kept) return kept;
+    }
+    if (auto noted = note_inodes((*ends)[i], area, false); !noted) return noted;
   }
   exchange.phase = Exchange::Phase::moving;
   if (auto written = write_exchange(state, exchange); !written) return written;
-  auto done = bring(*ends, exchange, true);
+  Result<> done;
+  for (std::size_t i = 0; done && i < ends->size(); ++i) done = bring((*ends)[i], exchange.areas[i], true);
   exchange.phase = Exchange::Phase::unproven;
   if (done) done = write_exchange(state, exchange);
   if (done) return done;
@@ -171,24 +206,16 @@ Result<> exchange(const StateDir& state, Exchange& exchange) {
 }
 
 Result<> put_back(const StateDir& state, Exchange exchange) {
-  const auto ends = Ends::open(exchange);
+  const auto ends = open_all(exchange);
   if (!ends) return pass(ends.error());
-  for (const Exchange::Slot& slot : exchange.slots) {  // without them the way back would only take away what is there
-    if (slot.old == 0) continue;
-    const auto staged = ends->staged(slot);
-    if (!staged) return pass(staged.error());
-    if (staged->inode == 0)
-      return fail(Exit::io_error, "the old {} is gone from {}, so there is nothing to put back; nothing was changed",
-                  slot.staged, exchange.stage);
-  }
-  if (exchange.entries)
-    if (auto listed = list_entries(*ends, exchange); !listed) return listed;
-  for (Exchange::Slot& slot : exchange.slots) {  // the service may have put others in their place
-    const auto place = ends->place(slot);
-    const auto staged = ends->staged(slot);
-    if (!place || !staged) return pass(place ? staged.error() : place.error());
-    slot.inode = place->inode;
-    slot.old = staged->inode;
+  for (std::size_t i = 0; i < ends->size(); ++i)
+    if (auto there = check_old_files((*ends)[i], exchange.areas[i]); !there) return there;
+  for (std::size_t i = 0; i < ends->size(); ++i) {
+    Exchange::Area& area = exchange.areas[i];
+    if (area.entries)
+      if (auto listed = list_entries((*ends)[i], area); !listed) return listed;
+    // The service may have put others in their place.
+    if (auto noted = note_inodes((*ends)[i], area, true); !noted) return noted;
   }
   exchange.phase = Exchange::Phase::undoing;
   if (auto written = write_exchange(state, exchange); !written) return written;
@@ -199,7 +226,7 @@ Result<bool> settle_exchange(const StateDir& state, const std::string& service) 
   const auto exchange = read_exchange(state, service);
   if (!exchange) return pass(exchange.error());
   if (!exchange->has_value() || !(*exchange)->broken_off()) return false;
-  const auto ends = Ends::open(**exchange);
+  const auto ends = open_all(**exchange);
   if (!ends)
     return fail(Exit::io_error,
                 "a restore of {} was broken off and cannot be undone: {}; the service is not started on what may be a mixture",

@@ -16,7 +16,8 @@
 namespace backupctl::state {
 namespace {
 
-constexpr std::string_view version_word = "backupctl-restore 1";
+constexpr std::string_view version_word = "backupctl-restore 2";
+constexpr std::string_view one_area_word = "backupctl-restore 1";  ///< before there were volumes; old files may be kept by one
 constexpr std::string_view phases[] = {"moving", "unproven", "kept", "undoing"};
 constexpr std::size_t max_size = std::size_t{64} << 20;  ///< of a mount point with a million names
 
@@ -55,16 +56,19 @@ std::string serialize(const Exchange& exchange) {
   put(text, exchange.service);
   put(text, exchange.backup);
   put(text, std::to_string(exchange.made));
-  put(text, exchange.base);
-  put(text, exchange.stage);
-  put(text, exchange.entries ? "entries" : "whole");
   put(text, std::to_string(exchange.units.size()));
   for (const std::string& unit : exchange.units) put(text, unit);
-  for (const Exchange::Slot& slot : exchange.slots) {
-    put(text, slot.place);
-    put(text, slot.staged);
-    put(text, std::to_string(slot.inode));
-    put(text, std::to_string(slot.old));
+  for (const Exchange::Area& area : exchange.areas) {
+    put(text, area.base);
+    put(text, area.stage);
+    put(text, area.entries ? "entries" : "whole");
+    put(text, std::to_string(area.slots.size()));
+    for (const Exchange::Slot& slot : area.slots) {
+      put(text, slot.place);
+      put(text, slot.staged);
+      put(text, std::to_string(slot.inode));
+      put(text, std::to_string(slot.old));
+    }
   }
   return to_hex(sha256(text)) + text;
 }
@@ -74,7 +78,8 @@ std::optional<Exchange> parse_exchange(std::string_view bytes) {
   if (bytes.size() < digest_size || to_hex(sha256(bytes.substr(digest_size))) != bytes.substr(0, digest_size))
     return std::nullopt;
   Fields fields(bytes.substr(digest_size));
-  if (fields.next() != version_word) return std::nullopt;
+  const std::string_view version = fields.next();
+  if (version != version_word && version != one_area_word) return std::nullopt;
   Exchange exchange;
   const auto* phase = std::find(std::begin(phases), std::end(phases), fields.next());
   if (phase == std::end(phases)) return std::nullopt;
@@ -82,17 +87,31 @@ std::optional<Exchange> parse_exchange(std::string_view bytes) {
   exchange.service = fields.next();
   exchange.backup = fields.next();
   exchange.made = static_cast<std::int64_t>(fields.number());
-  exchange.base = fields.next();
-  exchange.stage = fields.next();
-  exchange.entries = fields.next() == "entries";
+  const auto where = [&](Exchange::Area& area) {
+    area.base = fields.next();
+    area.stage = fields.next();
+    area.entries = fields.next() == "entries";
+  };
+  const auto slots = [&](Exchange::Area& area, std::uint64_t most) {
+    for (; most > 0 && !fields.empty(); --most) {
+      Exchange::Slot& slot = area.slots.emplace_back();
+      slot.place = fields.next();
+      slot.staged = fields.next();
+      slot.inode = fields.number();
+      slot.old = fields.number();
+    }
+  };
+  Exchange::Area only;
+  if (version == one_area_word) where(only);
   for (auto left = fields.number(); left > 0 && !fields.empty(); --left) exchange.units.emplace_back(fields.next());
+  if (version == one_area_word) {
+    slots(only, UINT64_MAX);
+    exchange.areas.push_back(std::move(only));
+  }
   while (!fields.empty()) {
-    Exchange::Slot slot;
-    slot.place = fields.next();
-    slot.staged = fields.next();
-    slot.inode = fields.number();
-    slot.old = fields.number();
-    exchange.slots.push_back(std::move(slot));
+    Exchange::Area& area = exchange.areas.emplace_back();
+    where(area);
+    slots(area, fields.number());
   }
   return exchange;
 }
@@ -113,8 +132,8 @@ Result<std::optional<Exchange>> read_exchange(const StateDir& state, const std::
 Result<> write_exchange(const StateDir& state, const Exchange& exchange) {
   const std::string text = serialize(exchange);
   if (text.size() > max_size)
-    return fail(Exit::io_error, "{} has too many names for one record; restore it with --to and move it by hand",
-                exchange.base);
+    return fail(Exit::io_error, "the restore of {} has too many names for one record; restore it with --to and move it by hand",
+                exchange.service);
   return write_file_durably(state.at(file_of(exchange.service)), text, 0600);
 }
 

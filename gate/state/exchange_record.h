@@ -12,7 +12,8 @@
 namespace backupctl::state {
 
 /// A restore in place, as a record on disk (D6): where the restored files and the old ones are, so that whoever comes after a
-/// crash, and the operator days later, can put the old ones back. It names everything itself and needs no policy (S1).
+/// crash, and the operator days later, can put the old ones back. It names everything itself and needs no policy (S1). A
+/// service's trees, one or several volumes, change places as a whole: all are the old ones again, or none.
 struct Exchange {
   enum class Phase {
     moving,    ///< the exchange may have begun; found by anybody else, it is undone before the service starts
@@ -28,15 +29,25 @@ struct Exchange {
     std::uint64_t inode = 0;  ///< of what is restored; 0: nothing is, and what is in place goes
     std::uint64_t old = 0;    ///< inode of what was in place before; 0: nothing was
   };
+  /// Two directories between which names change places.
+  struct Area {
+    std::string base, stage;  ///< absolute; on one mount
+    bool entries = false;     ///< `base` is a mount point, whose content changes places name by name
+    std::vector<Slot> slots = {};
+  };
   Phase phase = Phase::moving;
   std::string service;
   std::string backup;                   ///< what was restored, for people
   std::int64_t made = 0;                ///< seconds since 1970, for people
-  std::string base, stage;              ///< absolute; on one mount
-  bool entries = false;                 ///< `base` is a mount point, whose content changes places name by name
   std::vector<std::string> units = {};  ///< of the service, that ran before (S2)
-  std::vector<Slot> slots = {};
+  std::vector<Area> areas = {};
 
+  /// Where what is not in place lies, for people.
+  [[nodiscard]] std::string stages() const {
+    std::string text;
+    for (const Area& area : areas) text += (text.empty() ? "" : ", ") + area.stage;
+    return text;
+  }
   /// Names may be on either side: a mixture, until it is undone or finished.
   [[nodiscard]] bool broken_off() const { return phase == Phase::moving || phase == Phase::undoing; }
 };

@@ -51,11 +51,6 @@ Result<std::vector<std::string>> Snapshots::ids() const {
   return names;
 }
 
-std::int64_t Snapshots::committed_at(const std::string& id) const {
-  struct stat st {};
-  return ::fstatat(fd_.get(), id.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_mtime : 0;
-}
-
 Result<UniqueFd> Snapshots::begin(const std::string& id) const {
   const auto names = names_in(fd_.get());
   if (!names) return pass(names.error());
@@ -80,8 +75,12 @@ Result<> Snapshots::commit(const std::string& id) const {
     const UniqueFd fd = open_beneath(dir.get(), file, O_RDONLY);
     if (!fd || ::fsync(fd.get()) != 0) return fail_errno(Exit::io_error, errno, "cannot write {} to the disk", path(name));
   }
-  if (::fsync(dir.get()) != 0 || ::renameat(fd_.get(), name.c_str(), fd_.get(), id.c_str()) != 0 || ::fsync(fd_.get()) != 0)
+  // One that was fetched anew takes the place of the one there was.
+  const auto move = [&](unsigned flags) { return ::renameat2(fd_.get(), name.c_str(), fd_.get(), id.c_str(), flags) == 0; };
+  if (::fsync(dir.get()) != 0 || (!move(RENAME_NOREPLACE) && (errno != EEXIST || !move(RENAME_EXCHANGE))) ||
+      ::fsync(fd_.get()) != 0)
     return fail_errno(Exit::io_error, errno, "cannot make {} whole", path(id));
+  remove_tree(path(name));
   return {};
 }
 

@@ -17,14 +17,12 @@ class Snapshots {
 
   /// Whole ones, oldest first.
   [[nodiscard]] Result<std::vector<std::string>> ids() const;
-  /// Since when it is whole, unix seconds; 0 where there is none.
-  [[nodiscard]] std::int64_t committed_at(const std::string& id) const;
   [[nodiscard]] std::string path(const std::string& id) const { return path_ + "/" + id; }
 
   /// Sweeps what earlier runs left half made, and makes an empty folder, to be filled through the descriptor. Error:
   /// Exit::io_error.
   [[nodiscard]] Result<UniqueFd> begin(const std::string& id) const;
-  /// What was filled is whole: on the disk, and under its name. Error: Exit::io_error.
+  /// What was filled is whole: on the disk, and under its name, in place of one that had it. Error: Exit::io_error.
   [[nodiscard]] Result<> commit(const std::string& id) const;
   /// What was begun is given up.
   void discard(const std::string& id) const;

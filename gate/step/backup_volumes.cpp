@@ -52,14 +52,14 @@ Result<std::string> unfinished(Context& context, const policy::Plan& plan, const
   const auto ids = store.ids();
   if (!ids) return pass(ids.error());
   if (ids->empty()) return std::string();
-  const std::int64_t age = ::time(nullptr) - store.committed_at(ids->back());
-  if (age < 0 || age > plan.service->snapshot_max_age.count()) return std::string();
   const auto record = read_local_snapshot(context, plan.service->name, store, ids->back(), keys);
   if (!record) {
     context.output.note(fmt::format("{}; a new snapshot is taken", record.error().sentence), true);
     return std::string();
   }
-  if (!record->complete) return std::string();
+  // Of an old one that a restore fetched, it is the time that counts at which it was taken.
+  const std::int64_t age = ::time(nullptr) - record->created;
+  if (!record->complete || age < 0 || age > plan.service->snapshot_max_age.count()) return std::string();
   auto found = lacking_of(context, plan, ids->back(), keys, served);
   if (!found) return pass(found.error());
   lacking = std::move(*found);
@@ -138,7 +138,8 @@ Result<Report> backup_volumes(Context& context, const policy::Plan& plan) {
     served.add(lack.remote->name);
     deleted += *done;
   }
-  // Also where a remote is down for weeks: its snapshots must not fill this host. One that does not count takes no other's place.
+  // Also where a remote is down for weeks: its snapshots must not fill this host. One that does not count takes no other's
+  // place.
   const auto rotated = record->complete ? rotate_local(context, service, *store, !served.fault()) : store->remove(*id);
   if (!rotated) return pass(rotated.error());
   if (made && made->faults > 0)

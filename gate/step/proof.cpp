@@ -22,8 +22,8 @@ Result<service::ServiceState> look(Context& context, const policy::Service& serv
 
 }  // namespace
 
-Result<> prove_running(Context& context, const policy::Service& service, const policy::Controller& controller,
-                       const service::Names& units) {
+Result<std::optional<double>> prove_running(Context& context, const policy::Service& service,
+                                            const policy::Controller& controller, const service::Names& units) {
   const auto first = look(context, service, controller, units);
   if (!first) return pass(first.error());
   context.output.step(fmt::format("watching the service for {} s", watched.count()));
@@ -34,8 +34,7 @@ Result<> prove_running(Context& context, const policy::Service& service, const p
     return fail(Exit::unavailable, "{} was started anew within {} s", units.front(), watched.count());
   if (controller.kind == policy::ControllerKind::command && controller.status.empty())
     context.output.note("its controller has no status command, so whether it runs is not known", true);
-  const auto healthy = wait_healthy(context, service);
-  return healthy ? Result<>{} : pass(healthy.error());
+  return wait_healthy(context, service);
 }
 
 }  // namespace backupctl::step

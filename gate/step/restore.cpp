@@ -14,6 +14,7 @@
 #include "gate/state/history.h"
 #include "gate/step/helpers.h"
 #include "gate/step/restore_in_place.h"
+#include "gate/step/restore_volumes.h"
 #include "gate/step/stored_archive.h"
 #include "gate/step/stored_mirror.h"
 #include "gate/step/tree.h"
@@ -161,6 +162,18 @@ Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
 
 }  // namespace
 
+Result<const policy::Service*> restorable(const Context& context, const std::string& name) {
+  const auto found = context.policy.services.find(name);
+  if (found == context.policy.services.end())
+    return fail(Exit::not_permitted,
+                "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); "
+                "nothing was done",
+                escape_line(name, 64));
+  if (found->second.source != policy::SourceKind::tree && found->second.source != policy::SourceKind::volumes)
+    return fail(Exit::not_permitted, "this version of backupctl cannot restore this kind of source");
+  return &found->second;
+}
+
 Result<Report> restore(Context& context, const RestoreWish& wish) {
   const auto service = restorable(context, wish.service);
   if (!service) return pass(service.error());
@@ -171,6 +184,7 @@ Result<Report> restore(Context& context, const RestoreWish& wish) {
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
+  if ((*service)->source == policy::SourceKind::volumes) return restore_volumes(context, **service, wish.snapshot, *keys);
   const Obtain obtain = [&] {
     return wish.mirror ? obtain_mirror(context, **service, wish, *keys) : obtain_archive(context, **service, wish, *keys);
   };

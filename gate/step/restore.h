@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/civil_date.h"
+#include "gate/step/found_snapshot.h"
 #include "gate/step/step.h"
 
 namespace backupctl::step {
@@ -17,11 +18,16 @@ struct RestoreWish {
   std::string to = {};                 ///< absolute; an empty directory, made if it is not there. Empty: the service's tree
   std::string remote = {};             ///< nothing but what lies there; empty: any of the service's remotes
   std::vector<std::string> only = {};  ///< paths relative to the tree, canonical, none beneath another; empty: all
+  SnapshotWish snapshot = {};          ///< of a service of volumes; the others mean nothing there
 };
+
+/// The service, if its backups are ones that can be restored. Error: Exit::not_permitted.
+Result<const policy::Service*> restorable(const Context& context, const std::string& name);
 
 /// Fetches a backup and verifies all of it, signature, name, size, digest and every member, before anything is written
 /// (D6, X6), and a mirror file by file; then extracts it, members named as in the archive (`data/…`), with everything the
-/// archive knows (D7): into a directory, with which the service is not touched, or in place (restore_in_place.h).
+/// archive knows (D7): into a directory, with which the service is not touched, or in place (restore_in_place.h). Of a service
+/// of volumes see restore_volumes.h.
 Result<Report> restore(Context& context, const RestoreWish& wish);
 
 }  // namespace backupctl::step

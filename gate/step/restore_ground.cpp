@@ -52,31 +52,31 @@ Result<std::optional<Where>> where_is_tree(const std::string& path) {
 
 }  // namespace
 
-std::string Ground::stage_of(const policy::Service& service) {
-  const auto tree = where_is_tree(service.path);
+std::string Ground::stage_of(const StagedTree& of) {
+  const auto tree = where_is_tree(of.path);
   const bool mount = tree && tree->has_value() && (*tree)->is_mount_point;
-  return mount ? fmt::format("{}/{}", service.path, policy::in_tree_staging) : service.staging + "/restore";
+  return mount ? fmt::format("{}/{}", of.path, policy::in_tree_staging) : of.staging + "/restore";
 }
 
-Result<Ground> Ground::open(const policy::Service& service, bool only) {
-  const auto tree = where_is_tree(service.path);
+Result<Ground> Ground::open(const StagedTree& of, const std::string& service, bool only) {
+  const auto tree = where_is_tree(of.path);
   if (!tree) return pass(tree.error());
   if (only && !tree->has_value())
     return fail(Exit::bad_config,
                 "the tree {} is not there, so single paths cannot be put into it; restore all of it; nothing was done",
-                service.path);
-  if (const auto mounts = mounts_beneath(service.path); !mounts.empty())
+                of.path);
+  if (const auto mounts = mounts_beneath(of.path); !mounts.empty())
     return fail(Exit::unavailable,
                 "{} is a mount point inside the tree, and would be moved away with the old files; unmount it, or restore with "
                 "--to; nothing was done",
                 escape_line(mounts.front(), 512));
-  Ground ground{.base = only ? service.path : parent_of(service.path), .stage = stage_of(service)};
+  Ground ground{.path = of.path, .base = only ? of.path : parent_of(of.path), .stage = stage_of(of)};
   ground.mount = tree->has_value() && (*tree)->is_mount_point;
-  if (ground.mount) ground.base = service.path;
+  if (ground.mount) ground.base = of.path;
   const UniqueFd base = open_no_symlinks(ground.base, O_RDONLY | O_DIRECTORY);
   if (!base) return fail_errno(Exit::bad_config, errno, "cannot open {}; nothing was done", ground.base);
   auto stage = ground.mount ? state::open_private_folder(base.get(), std::string(policy::in_tree_staging), ground.stage)
-                            : state::open_staging(service.staging, "restore");
+                            : state::open_staging(of.staging, "restore");
   if (!stage) return pass(stage.error());
   ground.stage_fd = std::move(*stage);
   const auto here = where(base.get(), ground.base);
@@ -88,17 +88,16 @@ Result<Ground> Ground::open(const policy::Service& service, bool only) {
                 "in one step; set "
                 "service.{}.staging "
                 "in the policy to a directory on the same one, or restore with --to; nothing was done",
-                ground.stage, ground.base, service.name);
+                ground.stage, ground.base, service);
   return ground;
 }
 
-Result<std::vector<state::Exchange::Slot>> slots_of(const Ground& ground, const policy::Service& service,
-                                                    const std::vector<std::string>& only) {
+Result<std::vector<state::Exchange::Slot>> slots_of(const Ground& ground, const std::vector<std::string>& only) {
   std::vector<state::Exchange::Slot> slots;
   if (!open_beneath(ground.stage_fd.get(), "data", O_RDONLY | O_DIRECTORY))
     return fail(Exit::bad_data, "the backup holds no directory \"data\", so it is not of a tree; nothing was exchanged");
-  if (only.empty() && !ground.mount) slots.push_back({name_of(service.path), "data"});
-  const UniqueFd tree = open_no_symlinks(service.path, O_RDONLY | O_DIRECTORY);
+  if (only.empty() && !ground.mount) slots.push_back({name_of(ground.path), "data"});
+  const UniqueFd tree = open_no_symlinks(ground.path, O_RDONLY | O_DIRECTORY);
   for (const std::string& path : only) {
     std::string place = path;
     for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {

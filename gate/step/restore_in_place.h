@@ -8,9 +8,6 @@
 
 namespace backupctl::step {
 
-/// The service, if its backups are ones that can be restored. Error: Exit::not_permitted.
-Result<const policy::Service*> restorable(const Context& context, const std::string& name);
-
 /// A backup that is here and verified. `fill` writes it into an open empty directory, as `data/…`, with owners and everything
 /// else it knows. @param to  how errors call the directory. @return as extract() does.
 struct Backup {
@@ -33,12 +30,5 @@ using Obtain = std::function<Result<Backup>()>;
 /// Others as their sentences say. After each the old files are in place, unless it says otherwise.
 Result<Report> restore_in_place(Context& context, const policy::Service& service, const RestoreWish& wish,
                                 const Obtain& obtain);
-
-/// Gives up what a restore put aside. Exit::skipped when there is nothing.
-Result<Report> restore_commit(Context& context, const std::string& name);
-
-/// Puts the old files back, with the service stopped, and starts what ran before the restore. What had been restored is put
-/// aside until restore_commit() or the next restore: the service may have written to it.
-Result<Report> restore_rollback(Context& context, const std::string& name);
 
 }  // namespace backupctl::step

@@ -256,9 +256,8 @@ std::optional<snapshot::Info> young_snapshot(const policy::Service& service) {
   return info;
 }
 
-Result<> forget_snapshot(const policy::Service& service) {
-  if (service.consistency != policy::Consistency::snapshot) return {};
-  const auto staging = state::open_staging(service.staging, folder);
+Result<> forget_snapshot(const StagedTree& tree) {
+  const auto staging = state::open_staging(tree.staging, folder);
   return staging ? snapshot::remove_info(staging->get()) : pass(staging.error());
 }
 

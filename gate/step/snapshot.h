@@ -38,6 +38,6 @@ std::optional<snapshot::Info> young_snapshot(const policy::Service& service);
 
 /// The last snapshot is of another tree than the one there is from now on: nothing is shipped from it any more. Error:
 /// Exit::io_error.
-Result<> forget_snapshot(const policy::Service& service);
+Result<> forget_snapshot(const StagedTree& tree);
 
 }  // namespace backupctl::step

@@ -10,9 +10,12 @@ std::int64_t SnapshotRecord::bytes() const {
 
 bool take_archive(const Record& record, SnapshotRecord& found) {
   if (record.kind != Record::Kind::entry) return false;
-  const bool archive = record.number[3] == 1;  // the list's own entry has no number there
-  if (archive && found.archives.size() < most_volumes)
-    found.archives.push_back({std::string(record.view()), record.number[0], record.digest});
+  const std::string text(record.view());
+  if (record.number[3] == 1 && found.archives.size() < most_volumes)
+    found.archives.push_back({text, record.number[0], record.digest, record.number[4], record.number[5]});
+  const std::size_t equals = text.find('=');
+  if (record.number[3] == 2 && equals != std::string::npos && found.probes.size() < most_volumes)
+    found.probes.push_back({text.substr(0, equals), text.substr(equals + 1), record.digest});
   return true;
 }
 

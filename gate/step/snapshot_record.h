@@ -17,16 +17,25 @@ struct SnapshotRecord {
     std::string name;       ///< "lightrag-data.tar.gz"
     std::int64_t size = 0;  ///< bytes
     Digest sha256{};
+    std::int64_t members = 0;  ///< files, directories and links
+    std::int64_t content = 0;  ///< bytes in them
+  };
+  /// What a probe printed when the snapshot was taken.
+  struct Probe {
+    std::string name;
+    std::string begin;  ///< of its output, for people; not escaped
+    Digest output{};
   };
   std::int64_t created = 0;  ///< unix seconds
   bool complete = false;
   std::vector<Archive> archives;
+  std::vector<Probe> probes;
   Digest checksums{};  ///< of MANIFEST.sha256
 
   [[nodiscard]] std::int64_t bytes() const;
 };
 
-/// Takes a record of kind entry: an archive, or the list's own. @return whether it was one
+/// Takes a record of kind entry: an archive, a probe, or the list's own. @return whether it was one
 bool take_archive(const Record& record, SnapshotRecord& found);
 /// Takes the result.
 void take_signed(const Record& result, SnapshotRecord& found);

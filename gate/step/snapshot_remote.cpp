@@ -117,6 +117,21 @@ Result<SnapshotPresence> look_for_snapshot(RemoteFiles& remote, const std::strin
   return presence;
 }
 
+Result<std::string> newest_snapshot(RemoteFiles& remote, const std::string& service, const std::optional<std::string>& wanted) {
+  auto entries = remote.list(remote.layout().at(""));
+  if (!entries) return pass(entries.error());
+  std::string newest;
+  for (const Entry& entry : *entries) {
+    if (!entry.directory || !is_snapshot_id(entry.name) || entry.name < newest || (wanted && entry.name != *wanted)) continue;
+    const auto files = remote.list(remote.layout().snapshot(entry.name));
+    if (!files) return pass(files.error());
+    if (find(*files, manifest_name) != nullptr) newest = entry.name;
+  }
+  if (!newest.empty()) return newest;
+  return fail(Exit::bad_data, "there is no snapshot{}{} of {} on {}: see backupctl --list {}", wanted ? " " : "",
+              wanted.value_or(""), service, remote.remote().name, service);
+}
+
 Result<> send_snapshot(Context& context, RemoteFiles& remote, const state::Snapshots& store, const std::string& id,
                        const SnapshotRecord& record, const std::vector<Entry>& there) {
   auto uploads = store.uploads();

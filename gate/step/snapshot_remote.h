@@ -15,6 +15,10 @@ struct SnapshotPresence {
 Result<SnapshotPresence> look_for_snapshot(RemoteFiles& remote, const std::string& service, const std::string& id,
                                            const std::string& keys);
 
+/// The newest id on a remote that has a manifest, good or not, so that a spoilt newest one is not quietly passed over for an
+/// older one (X6); or `wanted`. Error: Exit::bad_data, there is none; the remote's own.
+Result<std::string> newest_snapshot(RemoteFiles& remote, const std::string& service, const std::optional<std::string>& wanted);
+
 /// Sends this host's folder of a snapshot: its archives first, each verified there by size and hash (D1), what an upload before
 /// left whole not again; its access tier put right; the manifest last: no manifest, no snapshot.
 Result<> send_snapshot(Context& context, RemoteFiles& remote, const state::Snapshots& store, const std::string& id,

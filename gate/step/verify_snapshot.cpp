@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "common/request.h"
 #include "gate/config/policy_file.h"
 #include "gate/remote/names.h"
 #include "gate/state/history.h"
@@ -19,28 +18,12 @@ struct Verified {
   std::int64_t bytes = 0;
 };
 
-/// The newest snapshot on a remote that has a manifest at all, or the one that is wanted.
-Result<std::string> choose(RemoteFiles& remote, const policy::Service& service, const std::optional<std::string>& wanted) {
-  auto entries = remote.list(remote.layout().at(""));
-  if (!entries) return pass(entries.error());
-  std::string newest;
-  for (const Entry& entry : *entries) {
-    if (!entry.directory || !is_snapshot_id(entry.name) || entry.name < newest || (wanted && entry.name != *wanted)) continue;
-    const auto files = remote.list(remote.layout().snapshot(entry.name));
-    if (!files) return pass(files.error());
-    if (find(*files, "manifest.json") != nullptr) newest = entry.name;
-  }
-  if (!newest.empty()) return newest;
-  return fail(Exit::bad_data, "there is no snapshot{}{} of {} on {}: see backupctl --list {}", wanted ? " " : "",
-              wanted.value_or(""), service.name, remote.remote().name, service.name);
-}
-
 /// Manifest, then every file's content against it (X6).
 Result<Verified> verify_on(Context& context, const policy::Remote& remote, const policy::Service& service,
                            const std::optional<std::string>& wanted, const std::string& keys) {
   auto files = RemoteFiles::open(context, remote);
   if (!files) return pass(files.error());
-  const auto id = choose(*files, service, wanted);
+  const auto id = newest_snapshot(*files, service.name, wanted);
   if (!id) return pass(id.error());
   const auto entries = files->list(files->layout().snapshot(*id));
   if (!entries) return pass(entries.error());

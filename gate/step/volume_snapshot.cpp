@@ -15,6 +15,7 @@
 #include "gate/service/volumes.h"
 #include "gate/snapshot/staged_list.h"
 #include "gate/step/helpers.h"
+#include "gate/step/probes.h"
 #include "gate/step/runner.h"
 #include "gate/step/service_stop.h"
 #include "gate/step/signed_manifest.h"
@@ -24,35 +25,11 @@
 namespace backupctl::step {
 namespace {
 
-constexpr policy::Seconds probe_time{60};
-constexpr std::size_t most_probed = 4096;  ///< bytes of a probe's output that are kept
-
 /// One volume's archive.
 struct Archive {
   std::string volume, name;
   TreeRead read;
 };
-
-/// What the policy's probes print while the service runs (recorded, and compared after a restore).
-std::map<std::string, std::string> run_probes(Context& context, const policy::Service& service) {
-  std::map<std::string, std::string> values;
-  const service::Runner run = controller_runner(context.session);
-  for (const auto& [name, argv] : service.probe) {
-    const auto output = run(argv, probe_time);
-    if (!output || output->timed_out || output->status != 0) {
-      context.output.note(fmt::format("probe {} failed and is not recorded: {}", name,
-                                      !output             ? output.error().sentence
-                                      : output->timed_out ? "it took too long"
-                                                          : fmt::format("status {}", output->status)),
-                          true);
-      continue;
-    }
-    std::string value = output->out.substr(0, most_probed);
-    while (value.ends_with('\n')) value.pop_back();
-    values[name] = escape_line(value, most_probed);
-  }
-  return values;
-}
 
 /// YYYYMMDD-HHMMSS in the policy's zone, later than every snapshot there is: a clock that was put back makes no second one.
 Result<std::string> new_id(Context& context, const state::Snapshots& store) {
@@ -121,6 +98,23 @@ service::Names units_of(Context& context, const policy::Service& service) {
   return state ? state->running : service::Names{};
 }
 
+/// That not all volumes are empty (D3).
+Result<> check_content(Context& context, const policy::Service& service, const std::vector<StagedTree>& trees) {
+  bool any = false;
+  for (std::size_t i = 0; i < trees.size(); ++i) {
+    const auto root = open_tree_root(trees[i].path, true);
+    if (!root) return pass(root.error());
+    const bool empty = is_empty_directory(root->get());
+    if (empty) context.output.note(fmt::format("volume {} is empty", service.volumes[i]), true);
+    any = any || !empty;
+  }
+  if (any) return {};
+  return fail(Exit::bad_data,
+              "all volumes of {} are empty, which looks like a disk that is not mounted: nothing was stopped or sent, and the "
+              "copies stay as they are",
+              service.name);
+}
+
 /// Fills the folder from the volumes, or their snapshots.
 Result<> fill(Context& context, const policy::Service& service, const std::vector<StagedTree>& trees, int folder,
               const service::Names& units, const std::map<std::string, std::string>& probes, const std::string& keys,
@@ -169,37 +163,24 @@ Result<> fill(Context& context, const policy::Service& service, const std::vecto
 
 }  // namespace
 
-Result<std::vector<StagedTree>> volume_trees(Context& context, const policy::Service& service) {
+Result<std::vector<StagedTree>> volume_places(Context& context, const policy::Service& service) {
   auto volumes = service::find_volumes(service.volume_engine, service.volumes, controller_runner(context.session));
   if (!volumes) return pass(volumes.error());
-  std::vector<StagedTree> trees;
-  bool any = false;
-  for (const service::Volume& volume : *volumes) {
-    const std::string leaf = service.name + "." + volume.name;
-    trees.push_back({volume.path,
-                     service.staging.empty() ? service::staging_beside(volume.path, leaf)
-                                             : fmt::format("{}.{}", service.staging, volume.name),
-                     {},
-                     true});
-    const auto root = open_tree_root(volume.path, true);
-    if (!root) return pass(root.error());
-    const bool empty = is_empty_directory(root->get());
-    if (empty) context.output.note(fmt::format("volume {} is empty", volume.name), true);
-    any = any || !empty;
-  }
-  if (!any)
-    return fail(
-        Exit::bad_data,
-        "all volumes of {} are empty, which looks like a disk that is not mounted: nothing was stopped or sent, and the "
-        "copies stay as they are",
-        service.name);
-  return trees;
+  std::vector<StagedTree> places;
+  for (const service::Volume& volume : *volumes)
+    places.push_back({volume.path,
+                      service.staging.empty() ? service::staging_beside(volume.path, service.name + "." + volume.name)
+                                              : fmt::format("{}.{}", service.staging, volume.name),
+                      {},
+                      true});
+  return places;
 }
 
 Result<VolumeSnapshot> make_volume_snapshot(Context& context, const policy::Service& service, const state::Snapshots& store,
                                             const std::string& keys) {
-  const auto trees = volume_trees(context, service);
+  const auto trees = volume_places(context, service);
   if (!trees) return pass(trees.error());
+  if (auto any = check_content(context, service, *trees); !any) return pass(any.error());
   auto id = new_id(context, store);
   if (!id) return pass(id.error());
   const service::Names units = units_of(context, service);
@@ -221,9 +202,9 @@ Result<VolumeSnapshot> make_volume_snapshot(Context& context, const policy::Serv
   return pass(filled.error());
 }
 
-Result<SnapshotRecord> read_local_snapshot(Context& context, const std::string& service, const state::Snapshots& store,
-                                           const std::string& id, const std::string& keys) {
-  const UniqueFd file = open_no_symlinks(store.path(id) + "/manifest.json", O_RDONLY);
+Result<SnapshotRecord> read_snapshot_record(Context& context, const std::string& service, int folder, const std::string& id,
+                                            const std::string& keys) {
+  const UniqueFd file = open_beneath(folder, "manifest.json", O_RDONLY | O_NONBLOCK | O_NOCTTY);
   auto trusted = memory_file(keys);
   if (!file || !trusted) return fail_errno(Exit::io_error, errno, "cannot read the manifest of {} on this host", id);
   SnapshotRecord found;
@@ -232,6 +213,13 @@ Result<SnapshotRecord> read_local_snapshot(Context& context, const std::string& 
   if (!result) return pass(result.error());
   take_signed(*result, found);
   return found;
+}
+
+Result<SnapshotRecord> read_local_snapshot(Context& context, const std::string& service, const state::Snapshots& store,
+                                           const std::string& id, const std::string& keys) {
+  const UniqueFd folder = open_no_symlinks(store.path(id), O_RDONLY | O_DIRECTORY);
+  if (!folder) return fail_errno(Exit::io_error, errno, "cannot open {}", store.path(id));
+  return read_snapshot_record(context, service, folder.get(), id, keys);
 }
 
 }  // namespace backupctl::step

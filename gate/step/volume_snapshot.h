@@ -12,7 +12,7 @@
 namespace backupctl::step {
 
 /// The volumes of a service as trees, where their engine says that they lie, in the policy's order. Error: find_volumes()'s.
-Result<std::vector<StagedTree>> volume_trees(Context& context, const policy::Service& service);
+Result<std::vector<StagedTree>> volume_places(Context& context, const policy::Service& service);
 
 /// What a snapshot of volumes became.
 struct VolumeSnapshot {
@@ -36,6 +36,9 @@ struct VolumeSnapshot {
 Result<VolumeSnapshot> make_volume_snapshot(Context& context, const policy::Service& service, const state::Snapshots& store,
                                             const std::string& keys);
 
+/// What the manifest in an opened folder says, checked as a remote's is (X6). Error: as below.
+Result<SnapshotRecord> read_snapshot_record(Context& context, const std::string& service, int folder, const std::string& id,
+                                            const std::string& keys);
 /// What the manifest of this host's own folder says, checked as a remote's is (X6). Error: Exit::bad_data, it does not verify;
 /// Exit::io_error, it cannot be read.
 Result<SnapshotRecord> read_local_snapshot(Context& context, const std::string& service, const state::Snapshots& store,

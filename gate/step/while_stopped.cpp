@@ -78,13 +78,16 @@ Result<double> while_stopped(Context& context, const policy::Service& service, c
   if (done && context.session.over() && !context.session.in_grace())
     done = fail(Exit::unavailable, "told to end before anything was exchanged");
   if (done) done = change_at_rest(context, service, [&] { return change(*ran); });
-  if (ran->empty()) return done ? Result<double>(0.0) : pass(done.error());
-  const auto started = start_leased(context, service);
-  if (!done)
-    return fail(done.error().exit, "{}; {}", done.error().sentence,
-                started ? "the service runs again as before" : started.error().sentence);
-  if (!started) return pass(started.error());
-  const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
+  double seconds = 0;
+  if (!ran->empty()) {
+    const auto started = start_leased(context, service);
+    if (!done)
+      return fail(done.error().exit, "{}; {}", done.error().sentence,
+                  started ? "the service runs again as before" : started.error().sentence);
+    if (!started) return pass(started.error());
+    seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
+  }
+  if (!done) return pass(done.error());
   if (auto proven = proof ? proof(*ran) : Result<>{}; !proven) return pass(proven.error());
   return seconds;
 }

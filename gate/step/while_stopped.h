@@ -11,7 +11,8 @@ namespace backupctl::step {
 /// lease lists (S2), whatever became of the change. No restore that was broken off is left when the change begins.
 /// @param due     units that are started although they do not run now
 /// @param change  short; gets what ran. Not called once the session is over.
-/// @param proof   that what was started goes on running; no other step of the service begins before it has ended
+/// @param proof   that what was started (nothing, where nothing ran) goes on running; no other step of the service begins
+///   before it has ended
 /// @return for how many seconds it stood still (S3); 0 when nothing was stopped. Error: the change's, or else the start's or
 /// the
 ///   proof's.

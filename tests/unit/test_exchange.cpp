@@ -49,11 +49,8 @@ struct World {
   [[nodiscard]] Exchange exchange(bool entries, std::vector<Exchange::Slot> slots = {}) const {
     return {.service = "web",
             .backup = "web-2026-03-29.tar.gz",
-            .base = base,
-            .stage = stage,
-            .entries = entries,
             .units = {"web"},
-            .slots = std::move(slots)};
+            .areas = {{base, stage, entries, std::move(slots)}}};
   }
   std::optional<Exchange> record() { return state::read_exchange(fixture.state(), "web").value(); }
 };
@@ -62,19 +59,18 @@ struct World {
 
 TEST_CASE("the record of a restore comes back as it was, whatever its names; a changed one is refused") {
   StateFixture fixture;
-  Exchange exchange{.phase = Exchange::Phase::kept,
-                    .service = "web",
-                    .backup = "b",
-                    .made = 7,
-                    .base = "/a b",
-                    .stage = "/s\n",
-                    .units = {"u", "v"},
-                    .slots = {{"na\nme", "data/na\nme", 12}, {"\xff", "data/\xff", 0}}};
+  Exchange exchange{
+      .phase = Exchange::Phase::kept,
+      .service = "web",
+      .backup = "b",
+      .made = 7,
+      .units = {"u", "v"},
+      .areas = {{"/a b", "/s\n", false, {{"na\nme", "data/na\nme", 12}, {"\xff", "data/\xff", 0}}}, {"/c", "/d", true, {}}}};
   REQUIRE(state::write_exchange(fixture.state(), exchange));
   const auto back = state::read_exchange(fixture.state(), "web").value();
   REQUIRE(back.has_value());
   CHECK(state::serialize(*back) == state::serialize(exchange));
-  CHECK(back->slots[0].place == "na\nme");
+  CHECK(back->areas[0].slots[0].place == "na\nme");
   CHECK(state::list_exchanges(fixture.state()) == std::vector<std::string>{"web"});
   std::string bytes = fixture.read("restores/web");
   bytes[70] ^= 1;
@@ -140,11 +136,11 @@ TEST_CASE("D6: broken off after any of its renames, in either direction, an exch
       REQUIRE(state::exchange(world.fixture.state(), exchange));
       CHECK(world.tree() == "b=new c=new d=new ");
       CHECK(::getxattr(world.base.c_str(), "user.old", nullptr, 0) < 0);
-      REQUIRE(exchange.slots.size() == 4);
+      REQUIRE(exchange.areas[0].slots.size() == 4);
       // As if only the last `moved` had been.
       for (std::size_t i = 0; i < 4 - moved; ++i) {
-        const std::string place = world.base + "/" + exchange.slots[i].place,
-                          staged = world.stage + "/" + exchange.slots[i].staged;
+        const std::string place = world.base + "/" + exchange.areas[0].slots[i].place,
+                          staged = world.stage + "/" + exchange.areas[0].slots[i].staged;
         if (!fs::exists(place))
           fs::rename(staged, place);
         else if (!fs::exists(staged))

@@ -183,7 +183,7 @@ namespace {
 const std::string id = "20260301-020000";
 std::string volume(const std::string& name) {
   return "{\"volume\":\"v\",\"engine\":\"docker\",\"archive\":\"" + name + "\",\"size\":7,\"sha256\":\"" +
-         std::string(64, 'a') + "\"}\n";
+         std::string(64, 'a') + "\",\"members\":5,\"source_bytes\":9}\n";
 }
 
 manifest::Manifest of_volumes(const std::string& list) {
@@ -192,6 +192,7 @@ manifest::Manifest of_volumes(const std::string& list) {
   m.source = "volumes";
   m.files_count = std::count(list.begin(), list.end(), '\n');
   m.files_sha256 = sha256(list);
+  m.probes = {{"entities", "12\t=\x01"}};
   return m;
 }
 
@@ -205,12 +206,17 @@ TEST_CASE("a snapshot's manifest tells its archives") {
   const auto out = snapshot(volume("a.tar.gz") + volume("b_c.tar.gz"));
   INFO(out.last().view());
   REQUIRE(out.done());
-  REQUIRE(out.records.size() == 4);
+  REQUIRE(out.records.size() == 5);
   CHECK(out.records[1].view() == "b_c.tar.gz");
   CHECK(out.records[1].number[0] == 7);
   CHECK(out.records[1].number[3] == 1);
+  CHECK(out.records[1].number[4] == 5);
+  CHECK(out.records[1].number[5] == 9);
   CHECK(out.records[1].digest[0] == 0xaa);
-  CHECK(out.records[2].view() == "files.jsonl");
+  CHECK(out.records[2].view() == "entities=12\t=\x01");
+  CHECK(out.records[2].number[3] == 2);
+  CHECK(out.records[2].digest == sha256("12\t=\x01"));
+  CHECK(out.records[3].view() == "files.jsonl");
 }
 
 TEST_CASE("X6: a snapshot's manifest under another id, or of another kind, does not count") {
@@ -226,9 +232,16 @@ TEST_CASE("X5: an archive's name in a manifest leads nowhere") {
     CAPTURE(name);
     CHECK(snapshot(volume(name)).failed(Exit::bad_data));
   }
-  CHECK(
-      snapshot("{\"archive\":\"a.tar.gz\",\"size\":-1,\"sha256\":\"" + std::string(64, 'a') + "\"}\n").failed(Exit::bad_data));
-  CHECK(snapshot("{\"archive\":\"a.tar.gz\",\"size\":1,\"sha256\":\"x\"}\n").failed(Exit::bad_data));
+  for (const auto& [key, bad] : {std::pair("\"size\":7", "\"size\":-1"),
+                                 {"\"size\":7", "\"size\":1152921504606846977"},
+                                 {"\"members\":5", "\"members\":1.5"},
+                                 {",\"source_bytes\":9", ""},
+                                 {"\"sha256\":\"a", "\"sha256\":\"x"}}) {
+    CAPTURE(bad);
+    std::string line = volume("a.tar.gz");
+    line.replace(line.find(key), std::string_view(key).size(), bad);
+    CHECK(snapshot(line).failed(Exit::bad_data));
+  }
   std::string many;
   for (int i = 0; i < 1001; ++i) many += volume("a.tar.gz");
   CHECK(snapshot(many).failed(Exit::bad_data));

@@ -1,0 +1,234 @@
+#include "gate/step/found_snapshot.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "common/escape.h"
+#include "common/io.h"
+#include "common/request.h"
+#include "common/room.h"
+#include "gate/remote/names.h"
+#include "gate/state/snapshots.h"
+#include "gate/step/extraction.h"
+#include "gate/step/served.h"
+#include "gate/step/snapshot_remote.h"
+#include "gate/step/volume_snapshot.h"
+#include "policy/read_source.h"
+
+namespace backupctl::step {
+namespace {
+
+constexpr const char* manifest_name = "manifest.json";
+constexpr const char* checksums_name = "MANIFEST.sha256";
+constexpr const char* readme_name = "README.md";
+/// Most bytes of a snapshot's small files: a line an archive (kept in memory) and the policy's own words.
+constexpr std::int64_t most_small = 8 << 20;
+
+Result<FoundSnapshot> check_complete(FoundSnapshot found) {
+  if (found.record.complete) return found;
+  return fail(Exit::bad_data, "snapshot {} in {} is incomplete, and says so itself; nothing was done: take another", found.id,
+              found.from);
+}
+
+/// In an opened folder.
+Result<FoundSnapshot> read_folder(Context& context, const policy::Service& service, const std::string& path,
+                                  const std::string& id, const std::string& from, const std::string& keys) {
+  FoundSnapshot found{id, from, {}, open_no_symlinks(path, O_RDONLY | O_DIRECTORY)};
+  if (!found.folder) return fail_errno(Exit::io_error, errno, "cannot open {}; nothing was done", escape_line(path, 512));
+  auto record = read_snapshot_record(context, service.name, found.folder.get(), id, keys);
+  if (!record) return pass(record.error());
+  found.record = std::move(*record);
+  return check_complete(std::move(found));
+}
+
+/// This host's own; nothing where it has none.
+Result<std::optional<FoundSnapshot>> find_local(Context& context, const policy::Service& service,
+                                                const std::optional<std::string>& id, const std::string& keys) {
+  const auto store = state::Snapshots::open(context.state, service.name);
+  if (!store) return pass(store.error());
+  const auto ids = store->ids();
+  if (!ids) return pass(ids.error());
+  if (ids->empty() || (id && std::find(ids->begin(), ids->end(), *id) == ids->end())) return std::optional<FoundSnapshot>{};
+  const std::string& wanted = id ? *id : ids->back();
+  auto found = read_folder(context, service, store->path(wanted), wanted, std::string(policy::local_snapshots), keys);
+  return found ? Result<std::optional<FoundSnapshot>>(std::move(*found)) : pass(found.error());
+}
+
+/// A folder that somebody pulled: a snapshot's, or one that holds several.
+Result<FoundSnapshot> find_in(Context& context, const policy::Service& service, const SnapshotWish& wish,
+                              const std::string& keys) {
+  std::error_code error;
+  const std::filesystem::path dir(wish.from);
+  const auto has_manifest = [&](const std::filesystem::path& folder) {
+    return std::filesystem::exists(folder / manifest_name, error);
+  };
+  if (has_manifest(dir)) {
+    const std::string name = dir.filename();
+    if (is_snapshot_id(name) || wish.id) return read_folder(context, service, dir, wish.id.value_or(name), wish.from, keys);
+    return fail(Exit::bad_data,
+                "{} is not named by a snapshot's id: say which it should be with --snapshot-id; nothing was done",
+                escape_line(wish.from, 512));
+  }
+  std::string newest;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+    const std::string name = entry.path().filename();
+    if (is_snapshot_id(name) && name > newest && (!wish.id || name == *wish.id) && has_manifest(entry.path())) newest = name;
+  }
+  if (!newest.empty()) return read_folder(context, service, dir / newest, newest, wish.from, keys);
+  return fail(Exit::bad_data, "there is no snapshot{}{} in {} (a folder with a {}); nothing was done", wish.id ? " " : "",
+              wish.id.value_or(""), escape_line(wish.from, 512), manifest_name);
+}
+
+Result<FoundSnapshot> find_remote(Context& context, const policy::Service& service, const SnapshotWish& wish,
+                                  const std::string& keys) {
+  std::optional<FoundSnapshot> found;
+  std::string none;
+  const auto asked = ask_remotes(context, wish.from.empty() ? service.remotes : std::vector{wish.from},
+                                 [&](RemoteFiles& files) -> Result<bool> {
+                                   if (found) return true;
+                                   const auto id = newest_snapshot(files, service.name, wish.id);
+                                   if (!id && id.error().exit != Exit::bad_data) return pass(id.error());
+                                   if (!id) {
+                                     none = id.error().sentence;
+                                     return false;
+                                   }
+                                   auto record = files.check_snapshot(service.name, *id, keys);
+                                   if (!record) return pass(record.error());
+                                   found = FoundSnapshot{*id, files.remote().name, std::move(*record), {}, &files.remote()};
+                                   return true;
+                                 });
+  if (!asked) return pass(asked.error());
+  if (!found) return fail(Exit::bad_data, "{}; nothing was done", none);
+  return check_complete(std::move(*found));
+}
+
+/// The small files of the folder against what is signed: the checksums themselves, and with them the README.
+Result<> check_small_files(const FoundSnapshot& found) {
+  const auto text_of = [&](const char* name) -> Result<std::string> {
+    const UniqueFd file = open_beneath(found.folder.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) return fail_errno(Exit::bad_data, errno, "{} of snapshot {} cannot be read", name, found.id);
+    return read_all(file.get(), most_small);
+  };
+  const auto sums = text_of(checksums_name);
+  const auto readme = text_of(readme_name);
+  if (!sums || !readme) return pass(sums ? readme.error() : sums.error());
+  const bool good = sha256(*sums) == found.record.checksums &&
+                    sums->find(fmt::format("{}  {}\n", to_hex(sha256(*readme)), readme_name)) != std::string::npos;
+  if (good) return {};
+  return fail(Exit::bad_data, "{} of snapshot {} in {} is not what was signed; nothing was done", checksums_name, found.id,
+              found.from);
+}
+
+Result<> fetch_file(RemoteFiles& files, const std::string& id, const std::string& name, std::int64_t size, int folder) {
+  const UniqueFd file = open_beneath(folder, name, O_RDWR | O_CREAT | O_EXCL, 0644);
+  if (!file || ::fchmod(file.get(), 0644) != 0) return fail_errno(Exit::io_error, errno, "cannot write {}", name);
+  return files.fetch(files.layout().snapshot(id, name), file.get(), size);
+}
+
+/// All files of it from the remote into an empty folder.
+Result<> fetch_files(Context& context, const FoundSnapshot& found, int folder) {
+  auto files = RemoteFiles::open(context, *found.remote);
+  if (!files) return pass(files.error());
+  const auto entries = files->list(files->layout().snapshot(found.id));
+  if (!entries) return pass(entries.error());
+  for (const SnapshotRecord::Archive& archive : found.record.archives) {
+    const Entry* entry = find(*entries, archive.name);
+    if (entry == nullptr || entry->size != archive.size)
+      return fail(Exit::bad_data,
+                  "{} of snapshot {} on {} is missing, or not as large as its signed manifest says; nothing was done: take "
+                  "another snapshot, or another place (--from)",
+                  archive.name, found.id, found.from);
+    if (entry->tier == remote::archive_tier)
+      return fail(Exit::unavailable,
+                  "{} of snapshot {} on {} lies in the archive tier, where it cannot be read: have Azure bring it back to a "
+                  "warmer one first, which takes hours; nothing was done",
+                  archive.name, found.id, found.from);
+  }
+  for (const SnapshotRecord::Archive& archive : found.record.archives) {
+    context.output.step(fmt::format("fetching {} from {}", archive.name, found.from));
+    if (auto done = fetch_file(*files, found.id, archive.name, archive.size, folder); !done) return done;
+  }
+  for (const char* name : {readme_name, checksums_name, manifest_name}) {
+    const Entry* entry = find(*entries, name);
+    if (entry == nullptr || entry->size < 0 || entry->size > most_small)
+      return fail(Exit::bad_data, "{} of snapshot {} on {} is missing or too large; nothing was done", name, found.id,
+                  found.from);
+    if (auto done = fetch_file(*files, found.id, name, entry->size, folder); !done) return done;
+  }
+  return files->close();
+}
+
+}  // namespace
+
+Result<FoundSnapshot> find_snapshot(Context& context, const policy::Service& service, const SnapshotWish& wish,
+                                    const std::string& keys) {
+  if (wish.from.starts_with('/')) return find_in(context, service, wish, keys);
+  if (wish.from.empty() || wish.from == policy::local_snapshots) {
+    auto local = find_local(context, service, wish.id, keys);
+    if (local && local->has_value()) return std::move(**local);
+    if (!local && (!wish.from.empty() || context.session.over())) return pass(local.error());
+    if (!local) context.output.note(local.error().sentence + "; the remotes are asked", true);
+    if (!wish.from.empty())
+      return fail(Exit::bad_data, "this host has no snapshot{}{} of {} of its own; nothing was done", wish.id ? " " : "",
+                  wish.id.value_or(""), service.name);
+  } else if (std::find(service.remotes.begin(), service.remotes.end(), wish.from) == service.remotes.end()) {
+    return fail(Exit::not_permitted, "service.{}.remotes does not have {}; nothing was done", service.name,
+                escape_line(wish.from, 64));
+  }
+  return find_remote(context, service, wish, keys);
+}
+
+std::vector<std::string> announced(const SnapshotRecord::Archive& archive) {
+  return {"--members",       std::to_string(archive.members),
+          "--content-bytes", std::to_string(archive.content),
+          "--root",          "data",
+          "--format",        archive.name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz"};
+}
+
+Result<> verify_archives(Context& context, const FoundSnapshot& found) {
+  if (auto small = check_small_files(found); !small) return small;
+  for (const SnapshotRecord::Archive& archive : found.record.archives) {
+    context.output.step(fmt::format("verifying every byte and member of {}", archive.name));
+    const UniqueFd file = open_beneath(found.folder.get(), archive.name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    struct stat st {};
+    const bool there = file && ::fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_size == archive.size;
+    auto read = there ? run_extractor(context, {.args = announced(archive), .in = file.get()})
+                      : fail(Exit::bad_data, "it is missing, or not as large as its signed manifest says");
+    if (read && read->digest == archive.sha256) continue;
+    if (!read && read.error().exit != Exit::bad_data) return pass(read.error());
+    return fail(
+        Exit::bad_data,
+        "{} of snapshot {} in {} is not what its signed manifest says ({}); nothing was done: take another snapshot, or "
+        "another place (--from)",
+        archive.name, found.id, escape_line(found.from, 256), read ? "SHA-256" : read.error().sentence);
+  }
+  return {};
+}
+
+Result<> bring_here(Context& context, const policy::Service& service, FoundSnapshot& found, const std::string& keys) {
+  const auto store = state::Snapshots::open(context.state, service.name);
+  if (!store) return pass(store.error());
+  if (free_bytes(context.state.at("snapshots")) < found.record.bytes() + 3 * most_small)
+    return fail(Exit::io_error, "the snapshot needs {} in {}, and there is not that much room; nothing was done",
+                monitor::human_bytes(found.record.bytes()), context.state.at("snapshots"));
+  auto folder = store->begin(found.id);
+  if (!folder) return pass(folder.error());
+  const auto fill = [&]() -> Result<> {
+    if (auto fetched = fetch_files(context, found, folder->get()); !fetched) return fetched;
+    auto record = read_snapshot_record(context, service.name, folder->get(), found.id, keys);
+    if (!record) return pass(record.error());
+    found.record = std::move(*record);
+    found.folder = std::move(*folder);
+    if (auto verified = verify_archives(context, found); !verified) return verified;
+    return store->commit(found.id);
+  };
+  auto filled = fill();
+  if (!filled) store->discard(found.id);
+  return filled;
+}
+
+}  // namespace backupctl::step
