@@ -56,6 +56,8 @@ Result<Asked> parse_command_line(int argc, const char* const* argv) {
   app.add_option("--keep-monthly", line.keep_monthly, "monthly archives to keep")->type_name("N");
   app.add_option("--timeout", line.timeout, "time the gate may take, queueing included")->type_name("SECONDS");
   app.add_option("--snapshot-id", line.snapshot_id, "backup to verify or export")->type_name("YYYYMMDD-HHMMSS");
+  app.add_option("--to", line.to, "with --export: receive it into this directory, verified")->type_name("DIR");
+  app.add_option("--keep", line.keep, "with --to: whole snapshots that stay there")->type_name("N");
   app.add_flag("--json", line.json, "one JSON object a line");
   try {
     app.parse(argc, argv);

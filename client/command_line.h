@@ -19,6 +19,8 @@ struct CommandLine {
   std::optional<std::string> keep_monthly;
   std::optional<std::string> timeout;
   std::optional<std::string> snapshot_id;
+  std::optional<std::string> to;    ///< --export: a directory of snapshots
+  std::optional<std::string> keep;  ///< … how many stay there
   bool json = false;
 };
 

@@ -1,6 +1,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <ctime>
 
@@ -8,6 +9,7 @@
 #include "client/command_line.h"
 #include "client/compose.h"
 #include "client/environment.h"
+#include "client/pull.h"
 #include "client/secret.h"
 #include "client/session.h"
 #include "client/ssh.h"
@@ -66,7 +68,22 @@ int run(const CommandLine& line, const Environment& environment, Signals& signal
   return run_night(*night, world);
 }
 
-int ask(const CommandLine& line, const Environment& environment, Signals& signals) {
+/// @return 0: all stay
+Result<std::size_t> number_to_keep(const CommandLine& line) {
+  if ((line.to || line.keep) && (line.run || line.verb != Verb::export_))
+    return fail(Exit::not_a_request, "--to and --keep belong to --export, so nothing was sent");
+  if (line.keep && !line.to) return fail(Exit::not_a_request, "--keep needs --to, so nothing was sent");
+  std::size_t keep = 0;
+  if (!line.keep) return keep;
+  const char* const end = line.keep->data() + line.keep->size();
+  const auto [stop, code] = std::from_chars(line.keep->data(), end, keep);
+  if (code != std::errc{} || stop != end || keep == 0 || keep > 999'999)
+    return fail(Exit::not_a_request, "--keep wants a number from 1 to 999999, so nothing was sent");
+  return keep;
+}
+
+/// @param keep  of a pull
+int ask(const CommandLine& line, const Environment& environment, Signals& signals, std::size_t keep) {
   const auto request = compose(*line.verb, line, environment);
   if (!request) return end_with(request.error());
   if (request->verb == Verb::version) {
@@ -82,6 +99,7 @@ int ask(const CommandLine& line, const Environment& environment, Signals& signal
     }
   }
   auto session = open_session(environment, signals);
+  if (session && line.to) return pull(*session, {*request, *line.to, keep});
   return session ? session->send(*request).status : end_with(session.error());
 }
 
@@ -98,8 +116,10 @@ int main(int argc, char** argv) {
     Relay(STDOUT_FILENO, {}).pass(asked->help);
     return 0;
   }
+  const auto keep = number_to_keep(asked->line);
+  if (!keep) return end_with(keep.error());
   auto signals = Signals::take();
   if (!signals) return end_with(signals.error());
   const Environment environment = process_environment();
-  return asked->line.run ? run(asked->line, environment, *signals) : ask(asked->line, environment, *signals);
+  return asked->line.run ? run(asked->line, environment, *signals) : ask(asked->line, environment, *signals, *keep);
 }

@@ -41,7 +41,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 /// One of the child's streams on our side.
 struct Stream {
   UniqueFd from;
-  Relay* to = nullptr;
+  Sink* to = nullptr;
 
   /// Passes on what is there; closes at the end of input.
   void drain() {
@@ -60,7 +60,7 @@ struct Stream {
   }
 };
 
-Result<UniqueFd> open_stream(Stream& stream, Relay* to) {
+Result<UniqueFd> open_stream(Stream& stream, Sink* to) {
   auto pipe = make_pipe();
   if (!pipe) return pass(pipe.error());
   ::fcntl(pipe->read.get(), F_SETFL, O_NONBLOCK);
@@ -87,6 +87,7 @@ Ending watch_over(pid_t pid, std::array<Stream, 2>& streams, Signals& signals, W
   };
   for (;;) {
     if (signals.ending() != 0 && !watch.finish && !asked) ask_to_end(Ending::Why::interrupted);
+    if (streams[0].to != nullptr && streams[0].to->over() && !asked) ask_to_end(Ending::Why::unwanted);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
     if (left <= 0 && asked) ::kill(pid, SIGKILL);
     if (left <= 0 && !asked) ask_to_end(Ending::Why::timed_out);
@@ -107,7 +108,7 @@ Ending watch_over(pid_t pid, std::array<Stream, 2>& streams, Signals& signals, W
 
 }  // namespace
 
-Result<Ending> run_program(const Program& program, Relay* out, Relay& err, Signals& signals, Watch watch) {
+Result<Ending> run_program(const Program& program, Sink* out, Relay& err, Signals& signals, Watch watch) {
   std::array<Stream, 2> streams;
   UniqueFd out_end;
   if (out != nullptr) {

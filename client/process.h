@@ -19,9 +19,9 @@ struct Program {
 
 /// How a child ended.
 struct Ending {
-  enum class Why { by_itself, killed, interrupted, timed_out };
-  Why why = Why::by_itself;
-  int status = 0;  ///< by_itself: the exit code; interrupted: 128 + the signal we got; else 128 + the one it died of
+  enum class Why { by_itself, killed, interrupted, timed_out, unwanted };
+  Why why = Why::by_itself;  ///< unwanted: its output was not wanted any more
+  int status = 0;            ///< by_itself: the exit code; interrupted: 128 + the signal we got; else 128 + the one it died of
 };
 
 /// How to run it.
@@ -34,6 +34,6 @@ struct Watch {
 /// @param out  its standard output goes there; nullptr: it inherits ours, and bytes pass untouched at full speed.
 /// @param err  its standard error goes there.
 /// Error: Exit::unavailable when it could not be started.
-Result<Ending> run_program(const Program& program, Relay* out, Relay& err, Signals& signals, Watch watch);
+Result<Ending> run_program(const Program& program, Sink* out, Relay& err, Signals& signals, Watch watch);
 
 }  // namespace backupctl::client

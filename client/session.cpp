@@ -19,15 +19,15 @@ Session::Session(Host host, Credentials credentials, std::string ssh, std::vecto
       environment_(std::move(environment)),
       signals_(signals) {}
 
-StepEnd Session::send(const Request& request, const std::string& label, bool finish) {
+StepEnd Session::send(const Request& request, const std::string& label, bool finish, Sink* out) {
   const Program program{ssh_, ssh_arguments(host_, credentials_.key.path(), credentials_.proof, serialize(request)),
                         environment_};
   const std::string prefix = label.empty() ? std::string{} : fmt::format("[{}] ", label);
-  Relay out(STDOUT_FILENO, prefix);
+  Relay lines(STDOUT_FILENO, prefix);
   Relay err(STDERR_FILENO, prefix);
   const bool through_us = !prefix.empty() && !request.json;
   const Watch watch{ssh_deadline(request), finish};
-  const auto ending = run_program(program, through_us ? &out : nullptr, err, signals_, watch);
+  const auto ending = run_program(program, out != nullptr ? out : through_us ? &lines : nullptr, err, signals_, watch);
   if (!ending) {
     say(prefix + ending.error().sentence);
     return {to_status(ending.error().exit), true};
@@ -45,6 +45,8 @@ StepEnd Session::send(const Request& request, const std::string& label, bool fin
       say(fmt::format("{}ssh was killed by signal {}, so it is unknown what the host did: check with --status", prefix,
                       ending->status - 128));
       return {to_status(Exit::unavailable), true};
+    case Ending::Why::unwanted:
+      return {to_status(Exit::io_error)};
     case Ending::Why::by_itself:
       break;
   }

@@ -5,6 +5,7 @@
 #include "client/credentials.h"
 #include "client/night.h"
 #include "client/signals.h"
+#include "client/sink.h"
 #include "common/request.h"
 
 namespace backupctl::client {
@@ -18,7 +19,8 @@ class Session {
   /// Sends one request and passes the gate's output on: error output through us, standard output untouched.
   /// @param label  not empty: put before each line, except standard output that is JSON.
   /// @param finish  go on to the end although we were asked to end
-  StepEnd send(const Request& request, const std::string& label = {}, bool finish = false);
+  /// @param out  standard output goes there instead; not with a label
+  StepEnd send(const Request& request, const std::string& label = {}, bool finish = false, Sink* out = nullptr);
 
  private:
   Host host_;

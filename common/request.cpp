@@ -66,12 +66,23 @@ bool read_snapshot_id(std::string_view value, Request& request) {
   return true;
 }
 
+/// bytes = [1-9][0-9]{0,14}: what is counted in them is not the newest snapshot, but the one that was begun.
+bool read_offset(std::string_view value, Request& request) {
+  if (value.empty() || value.size() > 15 || value.front() == '0' || !request.snapshot_id) return false;
+  if (!std::all_of(value.begin(), value.end(), is_digit)) return false;
+  std::uint64_t offset = 0;
+  for (const char c : value) offset = offset * 10 + static_cast<std::uint64_t>(c - '0');
+  request.offset = offset;
+  return true;
+}
+
 std::optional<std::string> write_path(const Request& r) { return r.path; }
 std::optional<std::string> write_remote(const Request& r) {
   if (!r.remote) return {};
   return r.remote->remote + ":" + r.remote->folder;
 }
-std::optional<std::string> write_number(std::optional<std::uint32_t> number) {
+template <class Number>
+std::optional<std::string> write_number(std::optional<Number> number) {
   if (!number) return {};
   return fmt::format("{}", *number);
 }
@@ -79,6 +90,7 @@ std::optional<std::string> write_keep_weekly(const Request& r) { return write_nu
 std::optional<std::string> write_keep_monthly(const Request& r) { return write_number(r.keep_monthly); }
 std::optional<std::string> write_timeout(const Request& r) { return write_number(r.timeout); }
 std::optional<std::string> write_snapshot_id(const Request& r) { return r.snapshot_id; }
+std::optional<std::string> write_offset(const Request& r) { return write_number(r.offset); }
 
 /// One row of the option table: a word with a value, how the value is read and how it is written.
 struct OptionInfo {
@@ -89,13 +101,14 @@ struct OptionInfo {
 };
 
 /// All options with a value, in the grammar's order; --json, which has none, comes after them.
-constexpr std::array<OptionInfo, 6> options{{
+constexpr std::array<OptionInfo, 7> options{{
     {option_path, "--path", read_path, write_path},
     {option_remote, "--remote", read_remote, write_remote},
     {option_keep_weekly, "--keep-weekly", read_keep_weekly, write_keep_weekly},
     {option_keep_monthly, "--keep-monthly", read_keep_monthly, write_keep_monthly},
     {option_timeout, "--timeout", read_timeout, write_timeout},
     {option_snapshot_id, "--snapshot-id", read_snapshot_id, write_snapshot_id},
+    {option_offset, "--offset", read_offset, write_offset},
 }};
 constexpr std::string_view json_word = "--json";
 

@@ -39,7 +39,8 @@ enum OptionBit : std::uint8_t {
   option_keep_monthly = 8,
   option_timeout = 16,
   option_snapshot_id = 32,
-  option_json = 64,
+  option_offset = 64,
+  option_json = 128,
 };
 
 /// One row of the verb table: all that the grammar knows of a verb.
@@ -70,6 +71,7 @@ struct Request {
   std::optional<std::uint32_t> keep_monthly = {};
   std::optional<std::uint32_t> timeout = {};    ///< seconds
   std::optional<std::string> snapshot_id = {};  ///< YYYYMMDD-HHMMSS
+  std::optional<std::uint64_t> offset = {};     ///< bytes of that snapshot's tar that the client has; with snapshot_id alone
   bool json = false;
   bool operator==(const Request&) const = default;
 };
@@ -123,7 +125,7 @@ inline constexpr std::size_t max_name = 64;
 ///     - name: missing where the verb requires one, present where it takes none, or no name: syntax.
 ///     - option: a word that is no option (abbreviations, --opt=value, a second verb): syntax; an option that this verb
 ///       does not take, with or without value: option_not_for_verb; a duplicate or one out of order: syntax; a value that
-///       is missing or malformed: syntax.
+///       is missing or malformed: syntax; --offset without --snapshot-id: syntax.
 /// Codes of the policy (unknown_name and what follows it in the enum) come after all of these.
 tl::expected<Request, RefusalCode> parse_request(std::string_view bytes);
 

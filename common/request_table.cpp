@@ -19,7 +19,7 @@ constexpr std::array<VerbInfo, verb_count> verbs{{
     {Verb::snapshot, "--snapshot", NameKind::service, timed},
     {Verb::backup, "--backup", NameKind::service, option_remote | timed},
     {Verb::verify, "--verify", NameKind::service, option_remote | option_snapshot_id | timed},
-    {Verb::export_, "--export", NameKind::service, option_timeout | option_snapshot_id},
+    {Verb::export_, "--export", NameKind::service, option_timeout | option_snapshot_id | option_offset},
     {Verb::status, "--status", NameKind::optional_service, option_json},
     {Verb::list, "--list", NameKind::optional_service, option_json},
     {Verb::version, "--version", NameKind::none, 0},

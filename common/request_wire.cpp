@@ -45,14 +45,17 @@ std::optional<WireRequest> pack_request(const Request& request) {
   if (request.keep_weekly) given(option_keep_weekly);
   if (request.keep_monthly) given(option_keep_monthly);
   if (request.timeout) given(option_timeout);
+  if (request.offset) given(option_offset);
   if (request.json) given(option_json);
   wire.keep_weekly = request.keep_weekly.value_or(0);
   wire.keep_monthly = request.keep_monthly.value_or(0);
   wire.timeout = request.timeout.value_or(0);
+  wire.offset = request.offset.value_or(0);
   return wire;
 }
 
-constexpr std::uint32_t max_number = 999'999;  // wire.md: six digits
+constexpr std::uint32_t max_number = 999'999;              // wire.md: six digits
+constexpr std::uint64_t max_offset = 999'999'999'999'999;  // fifteen
 
 bool name_fits(std::string_view name, NameKind kind) {
   if (name.empty()) return kind == NameKind::none || kind == NameKind::optional_service;
@@ -91,6 +94,10 @@ std::optional<Request> unpack_request(const WireRequest& wire) {
   if (given(option_keep_weekly)) request.keep_weekly = wire.keep_weekly;
   if (given(option_keep_monthly)) request.keep_monthly = wire.keep_monthly;
   if (given(option_timeout)) request.timeout = wire.timeout;
+  if (given(option_offset)) {
+    if (wire.offset == 0 || wire.offset > max_offset || !request.snapshot_id) return {};
+    request.offset = wire.offset;
+  }
   request.json = given(option_json);
   if (serialize(request).size() > max_request) return {};
   return request;

@@ -26,6 +26,7 @@ struct WireRequest {
   std::uint32_t keep_weekly = 0;
   std::uint32_t keep_monthly = 0;
   std::uint32_t timeout = 0;  ///< seconds
+  std::uint64_t offset = 0;   ///< bytes
   std::array<char, max_name> name{};
   std::array<char, max_name> remote{};
   std::array<char, 16> snapshot_id{};  ///< 15 bytes and a zero

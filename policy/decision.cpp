@@ -186,6 +186,7 @@ Decision decide(const Policy& policy, const Request& request, const Caller& call
   c.plan.verb = request.verb;
   c.plan.json = request.json;
   c.plan.snapshot_id = request.snapshot_id;
+  c.plan.offset = request.offset.value_or(0);
   for (const Row& row : rows) {
     Outcome outcome = row.check(c);
     if (trace != nullptr && !outcome.rule.empty()) trace->push_back({row.name, outcome.passed, outcome.rule});

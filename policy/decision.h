@@ -30,7 +30,8 @@ struct Plan {
   Seconds timeout{};  ///< the request's, else the verb's ceiling; queueing counts
   bool json = false;
   std::optional<std::string> snapshot_id;
-  std::string rule;  ///< what allowed it, for the journal
+  std::uint64_t offset = 0;  ///< of an export: bytes of its tar that are left out at the front
+  std::string rule;          ///< what allowed it, for the journal
 };
 
 /// A refused request. `rule` names the line of the policy that decided and what would have been accepted: it is for the

@@ -1,6 +1,7 @@
 #include "gate/source/reader.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <thread>
 
 #include "gate/sandbox/helper.h"
+#include "gate/source/pack.h"
 
 namespace backupctl::archive {
 namespace {
@@ -107,8 +109,24 @@ int run_reader(std::span<const std::string> args, UniqueFd source, UniqueFd spoo
   return to_status(done.error().exit);
 }
 
+int run_packer(std::span<const std::string> args, const UniqueFd& source, int out, int report) {
+  Reporter reporter(report);
+  const auto packing = parse_packing(args);
+  const auto written = packing ? pack(*packing, source.get(), out, reporter) : pass(packing.error());
+  if (!written) {
+    reporter.failed(written.error());
+    return to_status(written.error().exit);
+  }
+  Record record;
+  record.kind = Record::Kind::result;
+  record.number[0] = static_cast<std::int64_t>(*written);
+  reporter.send(record);
+  return to_status(Exit::done);
+}
+
 int run_reader(std::span<const std::string> args) {
   UniqueFd source(::open(sandbox::source_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!args.empty() && args[0] == "--pack") return run_packer(args, source, STDOUT_FILENO, sandbox::report_fd);
   UniqueFd spool(::open(sandbox::spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!source || !spool) {
     Reporter(sandbox::report_fd).failed(fail_errno(Exit::io_error, errno, "the tree or the spool cannot be opened").value());

@@ -28,7 +28,11 @@ void prepare_names();
 ///   failed    number[0] the Exit code; nothing is left in the spool
 int run_reader(std::span<const std::string> args);
 
-/// The same with given descriptors. @param source, spool  open directories; @param report  where Records go.
+/// With `--pack …` instead (pack.h): the files of /source as a tar to standard output. Records: progress, and the result,
+/// number[0] the bytes written; or failed.
+int run_packer(std::span<const std::string> args, const UniqueFd& source, int out, int report);
+
+/// The reader's with given descriptors. @param source, spool  open directories; @param report  where Records go.
 int run_reader(std::span<const std::string> args, UniqueFd source, UniqueFd spool, int report);
 
 }  // namespace backupctl::archive

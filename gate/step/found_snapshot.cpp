@@ -106,60 +106,10 @@ Result<FoundSnapshot> find_remote(Context& context, const policy::Service& servi
   return check_complete(std::move(*found));
 }
 
-/// The small files of the folder against what is signed: the checksums themselves, and with them the README.
-Result<> check_small_files(const FoundSnapshot& found) {
-  const auto text_of = [&](const char* name) -> Result<std::string> {
-    const UniqueFd file = open_beneath(found.folder.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (!file) return fail_errno(Exit::bad_data, errno, "{} of snapshot {} cannot be read", name, found.id);
-    return read_all(file.get(), most_small);
-  };
-  const auto sums = text_of(checksums_name);
-  const auto readme = text_of(readme_name);
-  if (!sums || !readme) return pass(sums ? readme.error() : sums.error());
-  const bool good = sha256(*sums) == found.record.checksums &&
-                    sums->find(fmt::format("{}  {}\n", to_hex(sha256(*readme)), readme_name)) != std::string::npos;
-  if (good) return {};
-  return fail(Exit::bad_data, "{} of snapshot {} in {} is not what was signed; nothing was done", checksums_name, found.id,
-              found.from);
-}
-
 Result<> fetch_file(RemoteFiles& files, const std::string& id, const std::string& name, std::int64_t size, int folder) {
   const UniqueFd file = open_beneath(folder, name, O_RDWR | O_CREAT | O_EXCL, 0644);
   if (!file || ::fchmod(file.get(), 0644) != 0) return fail_errno(Exit::io_error, errno, "cannot write {}", name);
   return files.fetch(files.layout().snapshot(id, name), file.get(), size);
-}
-
-/// All files of it from the remote into an empty folder.
-Result<> fetch_files(Context& context, const FoundSnapshot& found, int folder) {
-  auto files = RemoteFiles::open(context, *found.remote);
-  if (!files) return pass(files.error());
-  const auto entries = files->list(files->layout().snapshot(found.id));
-  if (!entries) return pass(entries.error());
-  for (const SnapshotRecord::Archive& archive : found.record.archives) {
-    const Entry* entry = find(*entries, archive.name);
-    if (entry == nullptr || entry->size != archive.size)
-      return fail(Exit::bad_data,
-                  "{} of snapshot {} on {} is missing, or not as large as its signed manifest says; nothing was done: take "
-                  "another snapshot, or another place (--from)",
-                  archive.name, found.id, found.from);
-    if (entry->tier == remote::archive_tier)
-      return fail(Exit::unavailable,
-                  "{} of snapshot {} on {} lies in the archive tier, where it cannot be read: have Azure bring it back to a "
-                  "warmer one first, which takes hours; nothing was done",
-                  archive.name, found.id, found.from);
-  }
-  for (const SnapshotRecord::Archive& archive : found.record.archives) {
-    context.output.step(fmt::format("fetching {} from {}", archive.name, found.from));
-    if (auto done = fetch_file(*files, found.id, archive.name, archive.size, folder); !done) return done;
-  }
-  for (const char* name : {readme_name, checksums_name, manifest_name}) {
-    const Entry* entry = find(*entries, name);
-    if (entry == nullptr || entry->size < 0 || entry->size > most_small)
-      return fail(Exit::bad_data, "{} of snapshot {} on {} is missing or too large; nothing was done", name, found.id,
-                  found.from);
-    if (auto done = fetch_file(*files, found.id, name, entry->size, folder); !done) return done;
-  }
-  return files->close();
 }
 
 }  // namespace
@@ -189,6 +139,59 @@ std::vector<std::string> announced(const SnapshotRecord::Archive& archive) {
           "--format",        archive.name.ends_with(".tar.zst") ? "tar.zst" : "tar.gz"};
 }
 
+Result<> check_small_files(const FoundSnapshot& found) {
+  const auto text_of = [&](const char* name) -> Result<std::string> {
+    const UniqueFd file = open_beneath(found.folder.get(), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) return fail_errno(Exit::bad_data, errno, "{} of snapshot {} cannot be read", name, found.id);
+    return read_all(file.get(), most_small);
+  };
+  const auto sums = text_of(checksums_name);
+  const auto readme = text_of(readme_name);
+  if (!sums || !readme) return pass(sums ? readme.error() : sums.error());
+  const bool good = sha256(*sums) == found.record.checksums &&
+                    sums->find(fmt::format("{}  {}\n", to_hex(sha256(*readme)), readme_name)) != std::string::npos;
+  if (good) return {};
+  return fail(Exit::bad_data, "{} of snapshot {} in {} is not what was signed; nothing was done", checksums_name, found.id,
+              found.from);
+}
+
+Result<> fetch_snapshot(Context& context, FoundSnapshot& found, int folder) {
+  if (free_bytes(context.state.at("snapshots")) < found.record.bytes() + 3 * most_small)
+    return fail(Exit::io_error, "the snapshot needs {} in {}, and there is not that much room; nothing was done",
+                monitor::human_bytes(found.record.bytes()), context.state.at(""));
+  auto files = RemoteFiles::open(context, *found.remote);
+  if (!files) return pass(files.error());
+  const auto entries = files->list(files->layout().snapshot(found.id));
+  if (!entries) return pass(entries.error());
+  for (const SnapshotRecord::Archive& archive : found.record.archives) {
+    const Entry* entry = find(*entries, archive.name);
+    if (entry == nullptr || entry->size != archive.size)
+      return fail(Exit::bad_data,
+                  "{} of snapshot {} on {} is missing, or not as large as its signed manifest says; nothing was done: take "
+                  "another snapshot, or another place (--from)",
+                  archive.name, found.id, found.from);
+    if (entry->tier == remote::archive_tier)
+      return fail(Exit::unavailable,
+                  "{} of snapshot {} on {} lies in the archive tier, where it cannot be read: have Azure bring it back to a "
+                  "warmer one first, which takes hours; nothing was done",
+                  archive.name, found.id, found.from);
+  }
+  for (const SnapshotRecord::Archive& archive : found.record.archives) {
+    context.output.step(fmt::format("fetching {} from {}", archive.name, found.from));
+    if (auto done = fetch_file(*files, found.id, archive.name, archive.size, folder); !done) return done;
+  }
+  for (const char* name : {readme_name, checksums_name, manifest_name}) {
+    const Entry* entry = find(*entries, name);
+    if (entry == nullptr || entry->size < 0 || entry->size > most_small)
+      return fail(Exit::bad_data, "{} of snapshot {} on {} is missing or too large; nothing was done", name, found.id,
+                  found.from);
+    if (auto done = fetch_file(*files, found.id, name, entry->size, folder); !done) return done;
+  }
+  if (auto closed = files->close(); !closed) return closed;
+  found.folder = open_beneath(folder, ".", O_RDONLY | O_DIRECTORY);
+  return {};
+}
+
 Result<> verify_archives(Context& context, const FoundSnapshot& found) {
   if (auto small = check_small_files(found); !small) return small;
   for (const SnapshotRecord::Archive& archive : found.record.archives) {
@@ -212,17 +215,13 @@ Result<> verify_archives(Context& context, const FoundSnapshot& found) {
 Result<> bring_here(Context& context, const policy::Service& service, FoundSnapshot& found, const std::string& keys) {
   const auto store = state::Snapshots::open(context.state, service.name);
   if (!store) return pass(store.error());
-  if (free_bytes(context.state.at("snapshots")) < found.record.bytes() + 3 * most_small)
-    return fail(Exit::io_error, "the snapshot needs {} in {}, and there is not that much room; nothing was done",
-                monitor::human_bytes(found.record.bytes()), context.state.at("snapshots"));
   auto folder = store->begin(found.id);
   if (!folder) return pass(folder.error());
   const auto fill = [&]() -> Result<> {
-    if (auto fetched = fetch_files(context, found, folder->get()); !fetched) return fetched;
+    if (auto fetched = fetch_snapshot(context, found, folder->get()); !fetched) return fetched;
     auto record = read_snapshot_record(context, service.name, folder->get(), found.id, keys);
     if (!record) return pass(record.error());
     found.record = std::move(*record);
-    found.folder = std::move(*folder);
     if (auto verified = verify_archives(context, found); !verified) return verified;
     return store->commit(found.id);
   };

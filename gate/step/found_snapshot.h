@@ -37,6 +37,13 @@ Result<> verify_archives(Context& context, const FoundSnapshot& found);
 /// Exit::bad_data; the remote's own. Nothing of it is kept then.
 Result<> bring_here(Context& context, const policy::Service& service, FoundSnapshot& found, const std::string& keys);
 
+/// All files of one that lies on a remote, into an open empty folder, and from there on. Sizes are looked at alone.
+/// Error: Exit::bad_data, one is missing; Exit::unavailable, in the archive tier; the remote's own.
+Result<> fetch_snapshot(Context& context, FoundSnapshot& found, int folder);
+
+/// The checksums against the signed manifest, and the README against the checksums. Error: Exit::bad_data.
+Result<> check_small_files(const FoundSnapshot& found);
+
 /// The extractor's arguments for one of its archives.
 std::vector<std::string> announced(const SnapshotRecord::Archive& archive);
 

@@ -23,10 +23,18 @@ struct Row {
   bool waits_for_disk;
 };
 constexpr Row rows[] = {
-    {Verb::stop, stop, true, true},       {Verb::start, start, false, true},          {Verb::sync, sync, true, true},
-    {Verb::archive, archive, true, true}, {Verb::sync_extra, sync, true, true},       {Verb::snapshot, snapshot, true, true},
-    {Verb::backup, backup, true, true},   {Verb::verify, verify_stored, false, true}, {Verb::export_, nullptr, true, true},
-    {Verb::status, status, false, false}, {Verb::list, list, false, false},           {Verb::version, version, false, false},
+    {Verb::stop, stop, true, true},
+    {Verb::start, start, false, true},
+    {Verb::sync, sync, true, true},
+    {Verb::archive, archive, true, true},
+    {Verb::sync_extra, sync, true, true},
+    {Verb::snapshot, snapshot, true, true},
+    {Verb::backup, backup, true, true},
+    {Verb::verify, verify_stored, false, true},
+    {Verb::export_, export_snapshot, false, true},
+    {Verb::status, status, false, false},
+    {Verb::list, list, false, false},
+    {Verb::version, version, false, false},
 };
 const Row& row_of(Verb verb) { return rows[static_cast<std::size_t>(verb)]; }
 
@@ -111,6 +119,7 @@ std::string not_built(const policy::Plan& plan) {
   if (row_of(plan.verb).run == nullptr) return still_open(info(plan.verb).word);
   if (plan.service == nullptr) return {};
   const bool tree = plan.service->source == policy::SourceKind::tree;
+  if (plan.verb == Verb::export_ && tree) return still_open("--export of a tree");
   const bool known = tree || plan.service->source == policy::SourceKind::volumes;
   if (plan.verb == Verb::verify && tree && plan.snapshot_id) return still_open("--snapshot-id of a tree");
   if ((row_of(plan.verb).waits || plan.verb == Verb::verify) && !known) return still_open("this kind of source");
@@ -126,7 +135,8 @@ Exit run(const policy::Policy& policy, const std::string& policy_path, const sta
   const auto record = [&](const journal::Entry& entry) {
     return row.waits_for_disk ? journal::append(state, entry, journal::Durability::now) : journal::append_look(state, entry);
   };
-  monitor::Output output(plan.json, subject_of(plan));
+  const int out = plan.verb == Verb::export_ ? 2 : 1;  // standard output is the export itself
+  monitor::Output output(plan.json, subject_of(plan), out);
   const auto refuse = [&](RefusalCode code, std::string_view why) {
     const RefusalInfo& refusal = info(code);
     static_cast<void>(write_all(2, fmt::format("backupctl: refused [{}]: {}\n", refusal.word, why)));

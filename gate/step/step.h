@@ -24,6 +24,7 @@ Result<Report> backup(Context& context, const policy::Plan& plan);
 Result<Report> backup_volumes(Context& context, const policy::Plan& plan);
 Result<Report> verify_snapshot(Context& context, const policy::Plan& plan);
 Result<Report> verify_stored(Context& context, const policy::Plan& plan);
+Result<Report> export_snapshot(Context& context, const policy::Plan& plan);
 Result<Report> status(Context& context, const policy::Plan& plan);
 Result<Report> list(Context& context, const policy::Plan& plan);
 Result<Report> version(Context& context, const policy::Plan& plan);

@@ -8,12 +8,13 @@ private_run() {
   mkdir -p /run/{sshd,systemd,lock,user}
 }
 
-# start_docker DIR: a Docker engine of our own, with images and volumes in DIR/data, at the usual socket of this mount namespace.
-# Without networks of its own: containers have none, or the host's.
+# start_docker DIR [SOCKET]: a Docker engine of our own, with images and volumes in DIR/data, at the usual socket of this mount
+# namespace. Without networks of its own: containers have none, or the host's.
 start_docker() {
   mkdir -p "$1"
+  DOCKER_SOCKET=${2:-/run/docker.sock}
   setsid dockerd --iptables=false --ip6tables=false --bridge=none --userland-proxy=false --default-ulimit nofile=1024:1024 \
-    --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host unix:///run/docker.sock </dev/null >>"$1/log" 2>&1 &
+    --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host unix://$DOCKER_SOCKET </dev/null >>"$1/log" 2>&1 &
   disown
   DOCKER_DIR=$1
   wait_for 60 docker version || { fail "dockerd"; tail -n 20 "$1/log" | sed 's/^/#   /'; e2e_end; }
@@ -25,7 +26,7 @@ stop_docker() {
   end_pid "$DOCKER_DIR/pid"
   for each in $(awk -v dir="$DOCKER_DIR/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r); do umount -l "$each"; done
 }
-docker() { /usr/bin/docker -H unix:///run/docker.sock "$@"; }
+docker() { /usr/bin/docker -H unix://${DOCKER_SOCKET:-/run/docker.sock} "$@"; }
 
 # The engine that a test is about: docker or podman.
 engine() { if [ "$ENGINE" = docker ]; then docker "$@"; else podman "$@"; fi; }
@@ -48,19 +49,23 @@ EOF
 }
 
 # start_stack: the LightRAG of mission.md in small, made by the engine's own compose: two services, four volumes. `neo4j` adds an
-# entity a tenth of a second; `lightrag` answers for its health on 127.0.0.1:$HEALTH_PORT.
+# entity a tenth of a second, unless /kg/still exists; `lightrag` answers for its health on 127.0.0.1:$HEALTH_PORT.
 VOLUMES=(lightrag-data lightrag-kg lightrag-cache lightrag-neo4j-data)
 start_stack() {
   local each
   mkdir -p "$ROOT/stack"
   for each in "${VOLUMES[@]}"; do engine volume create "$each" >/dev/null; done
   stack_file >"$ROOT/stack/docker-compose.yml"
+  stack_up
+  wait_for 20 healthy && wait_for 20 test -s "$(mountpoint_of lightrag-kg)/entities" || { fail "the stack"; _indent "$out"; e2e_end; }
+}
+# stack_up: its containers, as the host's owner makes them.
+stack_up() {
   if [ "$ENGINE" = docker ]; then
-    DOCKER_HOST=unix:///run/docker.sock docker-compose -p lightrag -f "$ROOT/stack/docker-compose.yml" up -d >"$out" 2>&1
+    DOCKER_HOST=unix://$DOCKER_SOCKET docker-compose -p lightrag -f "$ROOT/stack/docker-compose.yml" up -d >"$out" 2>&1
   else
     podman_compose_up "$ROOT/stack" lightrag
   fi
-  wait_for 20 healthy && wait_for 20 test -s "$(mountpoint_of lightrag-kg)/entities" || { fail "the stack"; _indent "$out"; e2e_end; }
 }
 stack_file() {
   local each image=$DOCKER_IMAGE
@@ -77,7 +82,7 @@ services:
     image: $image
     network_mode: none
     volumes: ["lightrag-kg:/kg", "lightrag-neo4j-data:/neo4j"]
-    command: ["sh", "-c", 'trap "exit 0" TERM; while :; do echo entity >>/kg/entities; sleep 0.1 & wait \$\$!; done']
+    command: ["sh", "-c", 'trap "exit 0" TERM; while :; do [ -e /kg/still ] || echo entity >>/kg/entities; sleep 0.1 & wait \$\$!; done']
 volumes:
 EOF
   for each in "${VOLUMES[@]}"; do printf '  %s:\n    external: true\n    name: %s\n' "$each" "$each"; done

@@ -90,7 +90,8 @@ TEST_CASE("each verb's smallest and largest request") {
   for (const char* line :
        {"backupctl --version", "backupctl --status", "backupctl --status n8n --json", "backupctl --list",
         "backupctl --list n8n", "backupctl --status --json", "backupctl --list --json", "backupctl --export lightrag",
-        "backupctl --export lightrag --timeout 1 --snapshot-id 20260628-235959", "backupctl --verify a",
+        "backupctl --export lightrag --timeout 1 --snapshot-id 20260628-235959",
+        "backupctl --export lightrag --snapshot-id 20260628-235959 --offset 999999999999999", "backupctl --verify a",
         "backupctl --verify a --remote r:f --timeout 999999 --snapshot-id 20240229-000000 --json", "backupctl --snapshot a",
         "backupctl --snapshot a --timeout 5 --json", "backupctl --backup 0_-a --remote R_-0:/a:b@c,d=e+f --timeout 1 --json",
         "backupctl --archive a --keep-weekly 0 --keep-monthly 0 --json", "backupctl --archive a --keep-monthly 999999",
