@@ -3,6 +3,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/monitor/job.h"
 #include "gate/sandbox/helper.h"
+#include "gate/state/lock.h"
 #include "gate/state/spool.h"
 #include "gate/step/found_snapshot.h"
 #include "gate/step/helpers.h"
@@ -44,6 +45,12 @@ Result<Report> export_snapshot(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
   if (::isatty(STDOUT_FILENO) == 1)
     return fail(Exit::not_a_request, "an export is a tar and no text for a terminal; send standard output to a file or to tar");
+  // A snapshot on a remote lies in the spool while it is sent: one at a time (X11).
+  auto alone = state::Lock::try_take(context.state, fmt::format("export-{}-{}", context.caller, service.name));
+  if (!alone) return pass(alone.error());
+  if (!alone->has_value())
+    return fail(Exit::unavailable, "another export of {} to this client is under way; try again when it has ended",
+                service.name);
   context.gives_way = true;
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
