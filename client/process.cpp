@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <optional>
 
 #include "common/io.h"
@@ -43,14 +44,15 @@ struct Stream {
   UniqueFd from;
   Sink* to = nullptr;
 
-  /// Passes on what is there; closes at the end of input.
-  void drain() {
+  /// Passes on what is there, at most so many helpings, so that signals and the deadline are seen to between them; closes at
+  /// the end of input.
+  void drain(int helpings = 16) {
     std::array<char, 16384> buffer;
-    while (from) {
+    for (; from && helpings > 0; --helpings) {
       const ssize_t n = ::read(from.get(), buffer.data(), buffer.size());
       if (n > 0) {
         to->pass({buffer.data(), static_cast<std::size_t>(n)});
-        if (static_cast<std::size_t>(n) < buffer.size()) return;  // see to signals and deadline between two helpings
+        if (static_cast<std::size_t>(n) < buffer.size()) return;
         continue;
       }
       if (n < 0 && errno == EINTR) continue;
@@ -97,7 +99,7 @@ Ending watch_over(pid_t pid, std::array<Stream, 2>& streams, Signals& signals, W
     signals.read();
     for (auto& stream : streams) stream.drain();
     if (const auto status = reap(pid)) {
-      for (auto& stream : streams) stream.drain();
+      for (auto& stream : streams) stream.drain(INT_MAX);  // what is in the pipe still
       ending.status = WIFEXITED(*status) ? WEXITSTATUS(*status) : 128 + WTERMSIG(*status);
       if (ending.why == Ending::Why::interrupted) ending.status = 128 + signals.ending();
       if (ending.why == Ending::Why::by_itself && WIFSIGNALED(*status)) ending.why = Ending::Why::killed;

@@ -10,12 +10,13 @@ namespace {
 /// The tar that comes, until something is wrong with it.
 class Incoming : public Sink {
  public:
-  explicit Incoming(PulledFolder& folder) : reader_(folder, folder.offset()) {}
+  explicit Incoming(PulledFolder& folder) : reader_(folder, folder.place()) {}
   void pass(std::string_view bytes) override {
     if (result_) result_ = reader_.take(bytes);
   }
   [[nodiscard]] bool over() const override { return !result_; }
   [[nodiscard]] bool ended() const { return reader_.ended(); }
+  [[nodiscard]] auto inside() const { return reader_.inside(); }
   [[nodiscard]] const Result<>& result() const { return result_; }
 
  private:
@@ -34,38 +35,37 @@ bool cannot_go_on(int status) { return status == to_status(Exit::not_a_request) 
 }  // namespace
 
 int pull(Session& session, const PullWish& wish) {
-  auto folder = PulledFolder::open(wish.to);
+  auto folder = PulledFolder::open(wish.to, wish.request.name);
   if (!folder) return end_with(folder.error());
   // A snapshot that is asked for by name is wanted, and no other.
   if (wish.request.snapshot_id && folder->id() != *wish.request.snapshot_id) folder->discard();
   for (;;) {
     Request request = wish.request;
-    const bool goes_on = folder->offset() > 0;
-    if (goes_on) {
+    const std::uint64_t before = folder->place().offset;
+    if (before > 0) {
       request.snapshot_id = folder->id();
-      request.offset = folder->offset();
-      say(fmt::format("going on with snapshot {} at {} bytes", folder->id(), folder->offset()));
+      request.offset = before;
+      say(fmt::format("going on with snapshot {} at {} bytes", folder->id(), before));
     }
     Incoming incoming(*folder);
     const int status = session.send(request, {}, false, &incoming).status;
+    if (status == 0 && incoming.result() && incoming.ended()) break;
     if (!incoming.result()) {
-      const bool here = incoming.result().error().exit == Exit::skipped;
       if (incoming.result().error().exit == Exit::bad_data) folder->discard();
-      return end_with(
-          {incoming.result().error().exit, incoming.result().error().sentence + (here ? ", so nothing more was sent" : "")});
+      folder->suspend({});
+      return end_with(incoming.result().error());
     }
-    if (goes_on && cannot_go_on(status)) {
+    if (before > 0 && cannot_go_on(status)) {
       folder->discard();
-      say("the host cannot go on with it: the newest is pulled from its beginning");
+      say("the host cannot go on with it: it is pulled from its beginning");
       continue;
     }
-    if (status != 0) {
+    folder->suspend(incoming.inside());
+    if (folder->place().offset > 0)
       say(fmt::format("nothing new is in {}: what came so far is kept for a day, and the next pull goes on with it", wish.to));
-      return status;
-    }
-    if (!incoming.ended())
-      return end_with({Exit::unavailable, "the export ended before its end, so nothing new is there; pull again"});
-    break;
+    else if (status == 0)
+      say(fmt::format("the export ended before its beginning, so nothing new is in {}: pull again", wish.to));
+    return status != 0 ? status : to_status(Exit::unavailable);
   }
   const std::string id = folder->id();
   const auto bytes = folder->commit();

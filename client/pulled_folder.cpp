@@ -7,13 +7,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <sstream>
+#include <utility>
 
+#include "common/escape.h"
 #include "common/io.h"
 #include "common/request.h"
+#include "common/room.h"
 #include "common/sha256.h"
 
 namespace backupctl::client {
@@ -23,7 +26,10 @@ namespace fs = std::filesystem;
 
 constexpr const char* manifest_name = "manifest.json";
 constexpr const char* checksums_name = "MANIFEST.sha256";
-constexpr const char* progress_name = ".progress";  ///< in the partial folder: the offset, then the files that are whole
+constexpr const char* progress_name = ".progress";  ///< in the partial folder
+constexpr const char* service_name = ".service";
+constexpr const char* lock_name = ".lock";
+constexpr std::size_t most_files = 2000;  ///< of a snapshot
 constexpr std::size_t most_small = std::size_t{8} << 20;
 constexpr std::int64_t young{86'400};  ///< seconds: an older transfer is not gone on with, since there is a newer snapshot
 
@@ -52,6 +58,23 @@ Result<Digest> digest_of(int dir, const std::string& name, std::uint64_t& bytes)
   }
 }
 
+/// What a directory holds; nothing where it cannot be read to its end.
+std::vector<std::string> names_in(const fs::path& path) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (fs::directory_iterator at(path, error); !error && at != fs::directory_iterator(); at.increment(error))
+    names.push_back(at->path().filename());
+  return names;
+}
+
+/// Of tomorrow or later: days, in whatever zone the host names them by.
+bool is_ahead(const std::string& id) {
+  const std::time_t soon = std::time(nullptr) + 2 * 86'400;
+  std::tm day{};
+  ::gmtime_r(&soon, &day);
+  return id.substr(0, 8) > fmt::format("{:04}{:02}{:02}", day.tm_year + 1900, day.tm_mon + 1, day.tm_mday);
+}
+
 /// The lines of sha256sum(1), `HEX  NAME`: a name to its digest. Nothing where one is no such line.
 std::optional<std::vector<std::pair<std::string, std::string>>> parse_checksums(std::string_view text) {
   std::vector<std::pair<std::string, std::string>> lines;
@@ -71,62 +94,90 @@ tl::unexpected<Error> PulledFolder::cannot(std::string_view what) const {
                     path_);
 }
 
-Result<PulledFolder> PulledFolder::open(const std::string& path) {
+Result<PulledFolder> PulledFolder::open(const std::string& path, const std::string& service) {
   UniqueFd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir) return fail_errno(Exit::bad_config, errno, "cannot open the directory {} of --to, so nothing was asked for", path);
-  if (::flock(dir.get(), LOCK_EX | LOCK_NB) != 0)
-    return fail(Exit::unavailable, "another backup-client pulls into {}, so nothing was asked for", path);
-  PulledFolder folder(path, std::move(dir));
-  if (auto looked = folder.look_for_partial(); !looked) return pass(looked.error());
+  // A file, since file systems of the network lock nothing else.
+  UniqueFd lock = open_in(dir.get(), lock_name, O_RDWR | O_CREAT);
+  if (!lock) return fail_errno(Exit::io_error, errno, "cannot write into {}, so nothing was asked for", path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      return fail(Exit::unavailable, "another backup-client pulls into {}, so nothing was asked for", path);
+    return fail_errno(Exit::io_error, errno, "cannot lock {}, so nothing was asked for", path);
+  }
+  PulledFolder folder(path, std::move(dir), std::move(lock));
+  if (auto bound = folder.bind_to(service); !bound) return pass(bound.error());
+  folder.look_for_partials();
   return folder;
 }
 
-Result<> PulledFolder::look_for_partial() {
-  std::error_code error;
-  std::vector<std::string> partials;
-  for (const auto& entry : fs::directory_iterator(path_, error)) {
-    const std::string name = entry.path().filename();
+/// Rotation counts folders: those of two services in one directory would push each other out.
+Result<> PulledFolder::bind_to(const std::string& service) {
+  const UniqueFd known = open_in(dir_.get(), service_name, O_RDONLY);
+  const auto text = known ? read_all(known.get(), 4096) : Result<std::string>("");
+  if (text && *text == service) return {};
+  if (known)
+    return fail(Exit::bad_config,
+                "{} has the snapshots of another service ({}), so nothing was asked for: name a directory of {}'s own", path_,
+                text ? escape_line(*text, 64) : "?", service);
+  const UniqueFd fresh = open_in(dir_.get(), service_name, O_WRONLY | O_CREAT | O_EXCL);
+  return fresh && write_all(fresh.get(), service) ? Result<>{} : cannot("write a file");
+}
+
+void PulledFolder::look_for_partials() {
+  std::vector<std::string> ids;
+  for (const std::string& name : names_in(path_))
     if (name.size() == 24 && name.starts_with('.') && name.ends_with(".partial") && is_snapshot_id(name.substr(1, 15)))
-      partials.push_back(name.substr(1, 15));
-  }
-  std::sort(partials.begin(), partials.end());
-  for (const std::string& each : partials) {
+      ids.push_back(name.substr(1, 15));
+  std::sort(ids.begin(), ids.end());
+  for (const std::string& each : ids) {
     id_ = each;
     folder_ = open_in(dir_.get(), partial(), O_RDONLY | O_DIRECTORY);
-    struct stat st {};
-    const UniqueFd progress = folder_ ? open_in(folder_.get(), progress_name, O_RDONLY) : UniqueFd();
-    const auto text =
-        progress && ::fstat(progress.get(), &st) == 0 ? read_all(progress.get(), most_small) : Result<std::string>("");
-    const auto* const end = text ? text->data() + text->size() : nullptr;
-    const auto read = text ? std::from_chars(text->data(), end, offset_) : std::from_chars_result{};
-    if (!text || text->empty() || read.ec != std::errc{} || &each != &partials.back() ||
-        std::time(nullptr) - st.st_mtime > young) {
-      discard();
-      continue;
-    }
-    std::string_view rest(read.ptr, static_cast<std::size_t>(end - read.ptr));
-    while (rest.starts_with('\n')) {
-      rest.remove_prefix(1);
-      const std::string_view name = rest.substr(0, rest.find('\n'));
-      if (is_file_name(name)) whole_.insert(std::string(name));
-      rest.remove_prefix(name.size());
-    }
-    for (const auto& entry : fs::directory_iterator(fs::path(path_) / partial(), error)) {
-      const std::string name = entry.path().filename();
-      if (name != progress_name && !whole_.contains(name)) ::unlinkat(folder_.get(), name.c_str(), 0);
-    }
+    if (&each != &ids.back() || !folder_ || !read_progress()) discard();
   }
-  return {};
+  if (id_.empty()) return;
+  for (const std::string& name : names_in(fs::path(path_) / partial()))
+    if (name != progress_name && name != name_ && !whole_.contains(name)) ::unlinkat(folder_.get(), name.c_str(), 0);
+}
+
+/// The partial folder's notes: a line with the place, one with the file it is in, if any, and the files that are whole.
+/// @return false: there are none, or they are of yesterday
+bool PulledFolder::read_progress() {
+  const UniqueFd progress = open_in(folder_.get(), progress_name, O_RDONLY);
+  struct stat st {};
+  if (!progress || ::fstat(progress.get(), &st) != 0 || std::time(nullptr) - st.st_mtime > young) return false;
+  const auto text = read_all(progress.get(), most_small);
+  if (!text) return false;
+  std::istringstream lines(*text);
+  if (!(lines >> place_.offset >> place_.content >> place_.padding)) return false;
+  lines.ignore();
+  std::getline(lines, name_);
+  for (std::string name; std::getline(lines, name);)
+    if (is_file_name(name)) whole_.insert(name);
+  if (name_.empty()) return place_.content + place_.padding == 0;
+  file_ = is_file_name(name_) ? open_in(folder_.get(), name_, O_WRONLY | O_APPEND) : UniqueFd();
+  return static_cast<bool>(file_);
 }
 
 void PulledFolder::discard() {
   std::error_code error;
   if (!id_.empty()) fs::remove_all(fs::path(path_) / partial(), error);  // follows no link
   id_.clear();
-  offset_ = 0;
+  name_.clear();
+  place_ = {};
   whole_.clear();
   folder_.reset();
   file_.reset();
+}
+
+void PulledFolder::suspend(const std::optional<TarReader::Place>& inside) {
+  if (!file_) return;
+  const auto before = std::exchange(place_, inside.value_or(place_));
+  if (inside && ::fsync(file_.get()) == 0 && note_progress()) return;
+  place_ = before;
+  ::unlinkat(folder_.get(), name_.c_str(), 0);  // it takes room for nothing
+  name_.clear();
+  static_cast<void>(note_progress());
 }
 
 Result<> PulledFolder::begin(const TarReader::Member& member) {
@@ -135,15 +186,26 @@ Result<> PulledFolder::begin(const TarReader::Member& member) {
   if (!is_snapshot_id(id) || (!id_.empty() && id != id_) || member.directory != name.empty())
     return fail(Exit::bad_data, "what the host sent is no snapshot's folder, so it was not kept");
   if (member.directory) {
+    if (is_ahead(id))
+      return fail(Exit::bad_data, "snapshot {} is dated in the future, so it was not kept: look at the host's clock, and ours",
+                  id);
     if (::faccessat(dir_.get(), (id + "/" + manifest_name).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
       return fail(Exit::skipped, "snapshot {} is in {} already", id, path_);
+    if (::faccessat(dir_.get(), id.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+      return fail(Exit::unavailable, "{}/{} has no {}, so it is no backup, and in the way of one: move it elsewhere", path_, id,
+                  manifest_name);
     id_ = id;
-    ::mkdirat(dir_.get(), partial().c_str(), 0700);
+    if (::mkdirat(dir_.get(), partial().c_str(), 0700) != 0 && errno != EEXIST) return cannot("make a folder");
     folder_ = open_in(dir_.get(), partial(), O_RDONLY | O_DIRECTORY);
     return folder_ ? Result<>{} : cannot("make a folder");
   }
-  if (!folder_ || !is_file_name(name) || whole_.contains(name))
+  if (!folder_ || !is_file_name(name) || whole_.contains(name) || whole_.size() > most_files)
     return fail(Exit::bad_data, "what the host sent is no snapshot's folder, so it was not kept");
+  const auto room = room_on(folder_.get());
+  if (!room) return pass(room.error());
+  if (room->bytes < member.size)
+    return fail(Exit::io_error, "{} needs {} bytes, and {} has no room for that: make some, then pull again", name, member.size,
+                path_);
   name_ = name;
   file_ = open_in(folder_.get(), name, O_WRONLY | O_CREAT | O_TRUNC);
   return file_ ? Result<>{} : cannot("write " + name);
@@ -154,17 +216,18 @@ Result<> PulledFolder::content(std::string_view bytes) {
 }
 
 Result<> PulledFolder::end(std::uint64_t next) {
-  offset_ = next;
-  if (!file_) return note_progress();
-  if (::fsync(file_.get()) != 0) return cannot("write " + name_);
-  file_.reset();
-  whole_.insert(name_);
+  place_ = {next};
+  if (file_) {
+    if (::fsync(file_.get()) != 0) return cannot("write " + name_);
+    file_.reset();
+    whole_.insert(std::exchange(name_, {}));
+  }
   return note_progress();
 }
 
 Result<> PulledFolder::note_progress() {
-  std::string text = fmt::format("{}", offset_);
-  for (const std::string& name : whole_) text += "\n" + name;
+  std::string text = fmt::format("{} {} {}\n{}\n", place_.offset, place_.content, place_.padding, name_);
+  for (const std::string& name : whole_) text += name + "\n";
   const std::string fresh = fmt::format("{}.new", progress_name);
   const UniqueFd fd = open_in(folder_.get(), fresh, O_WRONLY | O_CREAT | O_TRUNC);
   if (!fd || !write_all(fd.get(), text) || ::fsync(fd.get()) != 0 ||
@@ -196,33 +259,43 @@ Result<std::uint64_t> PulledFolder::commit() {
     unlisted.erase(name);
   }
   if (!unlisted.empty()) return spoilt(*unlisted.begin() + " has no line in MANIFEST.sha256");
-  ::unlinkat(folder_.get(), progress_name, 0);
-  // A folder of that name without a manifest is nobody's backup, and not ours to replace.
-  if (::fsync(folder_.get()) != 0 ||
-      ::renameat2(dir_.get(), partial().c_str(), dir_.get(), id_.c_str(), RENAME_NOREPLACE) != 0 || ::fsync(dir_.get()) != 0)
+  const auto manifest = read_all(open_in(folder_.get(), manifest_name, O_RDONLY).get(), most_small);
+  if (!manifest || manifest->find("\"" + id_ + "\"") == std::string::npos ||
+      manifest->find("\"" + to_hex(sha256(*text)) + "\"") == std::string::npos)
+    return spoilt("its manifest is of other checksums");
+  // No folder of that name was there at the beginning; one that came since is not empty, and stays.
+  if (::fsync(folder_.get()) != 0 || ::renameat(dir_.get(), partial().c_str(), dir_.get(), id_.c_str()) != 0 ||
+      ::fsync(dir_.get()) != 0)
     return cannot("make " + id_);
+  ::unlinkat(folder_.get(), progress_name, 0);
+  committed_ = id_;
   return bytes;
 }
 
 Result<std::vector<std::string>> PulledFolder::rotate(std::size_t keep) {
-  std::error_code error;
   std::vector<std::string> whole;
-  for (const auto& entry : fs::directory_iterator(path_, error)) {
-    const std::string name = entry.path().filename();
-    if (is_snapshot_id(name) && fs::exists(entry.path() / manifest_name, error)) whole.push_back(name);
+  for (const std::string& name : names_in(path_)) {
+    struct stat st {};
+    const bool folder = is_snapshot_id(name) && !is_ahead(name) &&
+                        ::fstatat(dir_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+    if (folder && ::faccessat(dir_.get(), (name + "/" + manifest_name).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+      whole.push_back(name);
   }
   std::sort(whole.begin(), whole.end());
-  std::vector<std::string> gone;
-  while (whole.size() > std::max<std::size_t>(keep, 1)) {
-    const fs::path oldest = fs::path(path_) / whole.front();
-    // What is half removed must not look like a backup.
-    if (::unlink((oldest / manifest_name).c_str()) != 0) return cannot("remove " + whole.front());
-    fs::remove_all(oldest, error);
-    if (error) return fail(Exit::io_error, "cannot remove all of {}: {}", oldest.string(), error.message());
-    gone.push_back(whole.front());
-    whole.erase(whole.begin());
+  if (whole.size() > keep)
+    whole.resize(whole.size() - keep);
+  else
+    whole.clear();
+  std::erase(whole, committed_);
+  for (const std::string& each : whole) {
+    // Out of sight at once; what a crash leaves of it is removed by the next open().
+    const std::string gone = "." + each + ".partial";
+    if (::renameat(dir_.get(), each.c_str(), dir_.get(), gone.c_str()) != 0) return cannot("remove " + each);
+    std::error_code error;
+    fs::remove_all(fs::path(path_) / gone, error);
+    if (error) return fail(Exit::io_error, "cannot remove all of {}: {}", gone, error.message());
   }
-  return gone;
+  return whole;
 }
 
 }  // namespace backupctl::client

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t block_size = 512;
 constexpr std::uint64_t longest_name = 4096;
+constexpr std::uint64_t most_behind = std::uint64_t{1} << 20;  ///< padding after the end; GNU tar's is 10 KiB
 
 tl::unexpected<Error> not_ours(std::string_view what) {
   return fail(Exit::bad_data, "what the host sent is not an export ({}), so it was not kept", what);
@@ -101,7 +102,8 @@ Result<> TarReader::take(std::string_view bytes) {
     if ((in_member_ || in_name_) && content_ == 0 && padding_ == 0)
       if (auto done = finish_member(); !done) return done;
   }
-  return {};
+  behind_ += bytes.size();
+  return behind_ <= most_behind ? Result<>{} : not_ours("it goes on after its end");
 }
 
 }  // namespace backupctl::client

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,12 +29,28 @@ class TarReader {
     virtual Result<> end(std::uint64_t next) = 0;
   };
 
-  /// @param offset  where in the tar its bytes begin: at a member. @param receiver  outlives the reader
-  TarReader(Receiver& receiver, std::uint64_t offset) : receiver_(receiver), at_(offset) {}
+  /// Where a transfer was cut off.
+  struct Place {
+    std::uint64_t offset = 0;   ///< bytes of the tar that have come
+    std::uint64_t content = 0;  ///< of the member they end in: bytes that are still to come, with padding behind them
+    std::uint64_t padding = 0;
+  };
+  /// @param place  where its bytes go on; inside a member its receiver goes on with that. @param receiver  outlives the reader
+  TarReader(Receiver& receiver, const Place& place)
+      : receiver_(receiver),
+        at_(place.offset),
+        content_(place.content),
+        padding_(place.padding),
+        in_member_(place.content + place.padding > 0) {}
   /// Error: the receiver's; Exit::bad_data, it is no such tar.
   Result<> take(std::string_view bytes);
   /// Its end has come, and not only that of the stream.
   [[nodiscard]] bool ended() const { return ended_; }
+  /// Where it is, if that is in a member's content; else the receiver knows from end().
+  [[nodiscard]] std::optional<Place> inside() const {
+    if (!in_member_) return {};
+    return Place{at_, content_, padding_};
+  }
 
  private:
   Result<> header();
@@ -48,6 +65,7 @@ class TarReader {
   bool in_member_ = false;
   bool in_name_ = false;
   bool ended_ = false;
+  std::uint64_t behind_ = 0;  ///< bytes after the end
 };
 
 }  // namespace backupctl::client

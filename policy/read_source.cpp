@@ -37,6 +37,7 @@ void read_tree(Table& table, Service& service) {
 
 void read_volumes(Table& table, Service& service) {
   service.volumes = table.texts("volumes", form::engine_name);
+  service.exclude.push_back(fmt::format("/{}/**", in_tree_staging));
   service.volume_engine = table.word("volume_engine", engines).value_or("docker");
   read_archive(table, service);
   service.staging = table.text("staging", form::absolute_path).value_or("");

@@ -65,6 +65,8 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes, bool& of_tree) {
   if (snapshot != "latest" && !is_snapshot_id(snapshot))
     return fail(Exit::not_a_request, "--snapshot-id wants YYYYMMDD-HHMMSS, or \"latest\"; nothing was done");
   if (snapshot != "latest") wish.snapshot.id = snapshot;
+  if (from->count() > 0 && !wish.snapshot.from.starts_with('/') && !is_remote_name(wish.snapshot.from))
+    return fail(Exit::not_a_request, "--from wants local, a remote or an absolute path; nothing was done");
   for (std::string& path : wish.only)
     if (!make_relative(path))
       return fail(Exit::not_a_request, "--only wants a path relative to the tree, without \"..\"; nothing was done");

@@ -63,7 +63,13 @@ Result<Volume> find_volume(const Engine& engine, const std::string& name, const 
                 "volume {} is a mount of type {} that is there only while a container uses it, so it cannot be read at rest; "
                 "nothing was read: back up what it mounts",
                 name, answer->type);
-  if (answer->driver == "local" && bind) return Volume{name, answer->device};  // others may own what leads there: no link (X5)
+  if (answer->driver == "local" && bind) {  // others may own what leads there: no link is followed (X5)
+    std::string device = std::filesystem::path(answer->device).lexically_normal();
+    while (device.size() > 1 && device.ends_with('/')) device.pop_back();
+    if (device.starts_with('/') && device.size() > 1) return Volume{name, std::move(device)};
+    return fail(Exit::bad_config, "volume {} is bound to {}, which is no absolute path of a directory; nothing was read", name,
+                answer->device);
+  }
   const std::string& said = answer->mountpoint;
   std::error_code error;
   // The engine's own directory is root's, and may be a link to a larger disk.
@@ -90,30 +96,39 @@ Result<std::vector<Volume>> find_volumes(const std::string& engine_word, const N
   return volumes;
 }
 
-Result<> create_missing_volumes(const std::string& engine_word, const Names& names, Names& made, const Runner& run) {
+Result<Names> users_of(const std::string& engine_word, const Names& volumes, const Runner& run) {
   policy::Controller controller;
   controller.engine = engine_word;
   auto engine = engine_of(controller, run);
   if (!engine) return pass(std::move(engine.error()));
-  auto listed = run_checked(run, with(*engine, {"volume", "ls", "--quiet"}), query_time,
-                            fmt::format("asking {} for its volumes", engine->word()));
+  policy::Argv ask = with(*engine, {"container", "ls", "--format", "{{.Names}}"});
+  for (const std::string& volume : volumes) ask.insert(ask.end(), {"--filter", "volume=" + volume});  // any of them
+  auto listed = run_checked(run, ask, query_time, fmt::format("asking {} who uses the volumes", engine->word()));
   if (!listed) return pass(Error{Exit::unavailable, std::move(listed.error().sentence)});
-  const std::string framed = "\n" + *listed;
+  Names names;
+  for (std::string_view rest = *listed; !rest.empty();) {  // names in a line are divided by commas
+    const std::size_t end = std::min(rest.find_first_of(",\n"), rest.size());
+    if (end > 0) names.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return names;
+}
+
+Result<Names> create_missing_volumes(const std::string& engine_word, const Names& names, const Runner& run) {
+  policy::Controller controller;
+  controller.engine = engine_word;
+  auto engine = engine_of(controller, run);
+  if (!engine) return pass(std::move(engine.error()));
+  Names made;
   for (const std::string& name : names) {
-    if (framed.find("\n" + name + "\n") != std::string::npos) continue;
+    auto known = run(with(*engine, {"volume", "inspect", "--format", "{{.Name}}", "--"}, {name}), query_time);
+    if (!known) return pass(std::move(known.error()));
+    if (!known->timed_out && known->status == 0) continue;
     auto created = run_checked(run, with(*engine, {"volume", "create", "--"}, {name}), query_time, "creating volume " + name);
     if (!created) return pass(Error{Exit::unavailable, std::move(created.error().sentence)});
     made.push_back(name);
   }
-  return {};
-}
-
-void remove_volumes(const std::string& engine_word, const Names& names, const Runner& run) {
-  policy::Controller controller;
-  controller.engine = engine_word;
-  const auto engine = engine_of(controller, run);
-  for (const std::string& name : names)
-    if (engine) static_cast<void>(run(with(*engine, {"volume", "rm", "--"}, {name}), query_time));
+  return made;
 }
 
 std::string staging_beside(const std::string& volume_path, const std::string& leaf) {

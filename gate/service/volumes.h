@@ -15,13 +15,12 @@ struct Volume {
 /// container uses it (nfs, tmpfs, a driver without a directory); Exit::unavailable, the engine does not answer.
 Result<std::vector<Volume>> find_volumes(const std::string& engine, const Names& names, const Runner& run);
 
-/// Creates those of `names` that the engine does not have yet, empty, with its default driver.
-/// @param made  gets which, also where an error follows. Error: Exit::unavailable, the engine does not answer, or does not want
-/// to.
-Result<> create_missing_volumes(const std::string& engine, const Names& names, Names& made, const Runner& run);
+/// The containers that run and use one of the volumes. Error: Exit::unavailable.
+Result<Names> users_of(const std::string& engine, const Names& volumes, const Runner& run);
 
-/// Removes volumes that no container uses; what cannot be removed stays.
-void remove_volumes(const std::string& engine, const Names& names, const Runner& run);
+/// Creates those of `names` that the engine does not have yet, empty, with its default driver. @return which
+/// Error: Exit::unavailable, the engine does not answer, or does not want to.
+Result<Names> create_missing_volumes(const std::string& engine, const Names& names, const Runner& run);
 
 /// Where snapshots of a volume's directory lie by default: on its file system, beside the engine's directory of volumes, which
 /// it reads as a list of its volumes. @return absolute

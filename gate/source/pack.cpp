@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,19 +18,36 @@
 namespace backupctl::archive {
 namespace {
 
-/// Where the tar goes: what lies before the offset nowhere.
+/// Who takes nothing for so long holds the spool's room for nothing (X11).
+constexpr int patience_ms = 15 * 60 * 1000;
+constexpr std::size_t sure_piece = 4096;  ///< PIPE_BUF: what polls writable takes that much without waiting (pipe(7))
+
+/// Where the tar goes: what lies before the offset nowhere, and nothing once it is given up.
 struct Drain {
   int fd;
   std::uint64_t skip;
   std::uint64_t written = 0;
+  bool closed = false;  ///< libarchive would end the tar as if it were whole when it is freed
 
+  bool write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      pollfd ready{fd, POLLOUT, 0};
+      const int polled = ::poll(&ready, 1, patience_ms);
+      if (polled < 0 && errno == EINTR) continue;
+      const ssize_t n = polled > 0 ? ::write(fd, bytes.data(), std::min(bytes.size(), sure_piece)) : -1;
+      if (n < 0 && polled > 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (n < 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+      written += static_cast<std::uint64_t>(n);
+    }
+    return true;
+  }
   static la_ssize_t put(::archive*, void* self, const void* bytes, size_t size) {
     auto& drain = *static_cast<Drain*>(self);
+    if (drain.closed) return static_cast<la_ssize_t>(size);
     const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(drain.skip, size));
     drain.skip -= skipped;
-    drain.written += size - skipped;
-    const std::string_view rest(static_cast<const char*>(bytes) + skipped, size - skipped);
-    return write_all(drain.fd, rest) ? static_cast<la_ssize_t>(size) : -1;
+    return drain.write({static_cast<const char*>(bytes) + skipped, size - skipped}) ? static_cast<la_ssize_t>(size) : -1;
   }
 };
 
@@ -54,15 +72,21 @@ struct Free {
   void operator()(archive_entry* e) const { archive_entry_free(e); }
 };
 
-tl::unexpected<Error> gone() { return fail(Exit::unavailable, "nobody reads the export any more, so it was broken off"); }
+tl::unexpected<Error> gone() {
+  return fail_errno(Exit::unavailable, errno, "nobody takes the export any more, so it was broken off");
+}
 
 class Tar {
  public:
-  Tar(Drain& drain, std::int64_t time) : handle_(::archive_write_new()), entry_(archive_entry_new()), time_(time) {
+  Tar(Drain& drain, std::int64_t time)
+      : drain_(drain), handle_(::archive_write_new()), entry_(archive_entry_new()), time_(time) {
     ::archive_write_set_format_gnutar(handle_.get());
     ::archive_write_set_bytes_in_last_block(handle_.get(), 1);
     good_ = ::archive_write_open(handle_.get(), &drain, nullptr, Drain::put, nullptr) == ARCHIVE_OK;
   }
+  Tar(const Tar&) = delete;
+  Tar& operator=(const Tar&) = delete;
+  ~Tar() { drain_.closed = true; }  // before the handle goes
   Result<> header(const std::string& path, unsigned type, std::int64_t size) {
     archive_entry_clear(entry_.get());
     archive_entry_set_pathname(entry_.get(), path.c_str());
@@ -78,6 +102,7 @@ class Tar {
   Result<> finish() { return ::archive_write_close(handle_.get()) == ARCHIVE_OK ? Result<>{} : gone(); }
 
  private:
+  Drain& drain_;
   std::unique_ptr<::archive, Free> handle_;
   std::unique_ptr<archive_entry, Free> entry_;
   std::int64_t time_;
@@ -120,7 +145,8 @@ Result<std::uint64_t> pack(const Packing& packing, int folder, int out, Reporter
       const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(left, static_cast<std::int64_t>(buffer.size())));
       const ssize_t n = ::read(input.fd.get(), buffer.data(), wanted);
       if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return fail_errno(Exit::io_error, errno, "{} cannot be read to its end", packing.names[i]);
+      if (n < 0) return fail_errno(Exit::io_error, errno, "{} cannot be read to its end", packing.names[i]);
+      if (n == 0) return fail(Exit::io_error, "{} became shorter while it was sent", packing.names[i]);
       if (auto sent = tar.content(buffer.data(), static_cast<std::size_t>(n)); !sent) return pass(sent.error());
       left -= n;
       done += static_cast<std::uint64_t>(n);

@@ -25,7 +25,8 @@ Result<Packing> parse_packing(std::span<const std::string> args);
 
 /// Opens all files before it writes the first byte, so that a folder which is rotated away meanwhile is sent whole.
 /// @param folder  open directory. @param out  where the tar goes
-/// @return bytes written. Error: Exit::io_error, a file cannot be read or changed; Exit::unavailable, nobody reads any more.
+/// @return bytes written. Error: Exit::io_error, a file cannot be read to its end, and the tar has none either;
+/// Exit::unavailable, nobody has taken anything for 15 minutes, or ever will.
 Result<std::uint64_t> pack(const Packing& packing, int folder, int out, Reporter& reporter);
 
 }  // namespace backupctl::archive

@@ -173,8 +173,8 @@ Result<> check_old_files(const Ends& ends, const Exchange::Area& area) {
     if (slot.old == 0) continue;
     const auto staged = ends.staged(slot);
     if (!staged) return pass(staged.error());
-    if (staged->inode == 0)
-      return fail(Exit::io_error, "the old {} is gone from {}, so there is nothing to put back; nothing was changed",
+    if (staged->inode != slot.old)
+      return fail(Exit::io_error, "the old {} is gone from {}, or another, so it is not put back; nothing was changed",
                   slot.staged, area.stage);
   }
   return {};

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,14 +56,27 @@ Result<UniqueFd> Snapshots::begin(const std::string& id) const {
   const auto names = names_in(fd_.get());
   if (!names) return pass(names.error());
   for (const std::string& name : *names)
-    if (name.ends_with(half_made)) remove_tree(path(name));
+    if (name.ends_with(half_made)) static_cast<void>(remove_unused(name));
   const std::string name = id + std::string(half_made);
   // The worker that sends it reads it: the folder above is root's alone.
   if (::mkdirat(fd_.get(), name.c_str(), 0755) != 0 || ::fchmodat(fd_.get(), name.c_str(), 0755, 0) != 0)
     return fail_errno(Exit::io_error, errno, "cannot make {}", path(name));
   UniqueFd dir = open_beneath(fd_.get(), name, O_RDONLY | O_DIRECTORY);
-  if (!dir) return fail_errno(Exit::io_error, errno, "cannot open {}", path(name));
+  if (!dir || ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot open {}", path(name));
   return dir;
+}
+
+Result<UniqueFd> Snapshots::open_for_reading(const std::string& id) const {
+  UniqueFd dir = open_beneath(fd_.get(), id, O_RDONLY | O_DIRECTORY);
+  if (dir && ::flock(dir.get(), LOCK_SH | LOCK_NB) == 0) return dir;
+  return fail_errno(Exit::io_error, errno, "cannot open {}", path(id));
+}
+
+bool Snapshots::remove_unused(const std::string& name) const {
+  const UniqueFd dir = open_beneath(fd_.get(), name, O_RDONLY | O_DIRECTORY);
+  if (dir && ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0) return true;  // who holds it removes it, or the next one
+  return remove_tree(path(name));
 }
 
 Result<> Snapshots::commit(const std::string& id) const {
@@ -88,6 +102,8 @@ void Snapshots::discard(const std::string& id) const { remove_tree(path(id + std
 
 Result<> Snapshots::remove(const std::string& id) const {
   const std::string gone = id + std::string(half_made);
+  const UniqueFd dir = open_beneath(fd_.get(), id, O_RDONLY | O_DIRECTORY);
+  if (dir && ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0) return {};  // a restore or an export reads it: another time
   remove_tree(path(gone));
   if (::renameat(fd_.get(), id.c_str(), fd_.get(), gone.c_str()) != 0 && errno != ENOENT)
     return fail_errno(Exit::io_error, errno, "cannot remove {}", path(id));

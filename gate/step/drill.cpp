@@ -16,6 +16,7 @@
 #include "gate/step/remember.h"
 #include "gate/step/scratch.h"
 #include "gate/step/stored_archive.h"
+#include "gate/step/watch.h"
 
 namespace backupctl::step {
 namespace {
@@ -84,25 +85,6 @@ Result<std::string> differences(Context& context, const SignedList& list, const 
                      compared->number[0] > 3 ? ", …" : "");
 }
 
-/// How long something took.
-class Watch {
- public:
-  double lap() {
-    const auto now = monitor::Clock::now();
-    return std::chrono::duration<double>(now - std::exchange(begun_, now)).count();
-  }
-
- private:
-  monitor::Clock::time_point begun_ = monitor::Clock::now();
-};
-
-Result<> check_room(const std::string& path, std::int64_t needed) {
-  if (free_bytes(path) >= needed) return {};
-  return fail(Exit::io_error,
-              "the drill needs {} in {}, and there is not that much room; name another directory with --scratch",
-              monitor::human_bytes(needed), path);
-}
-
 /// The rehearsal; what it learns goes into the record as it goes.
 Result<> rehearse(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
                   DrillRecord& record) {
@@ -115,8 +97,10 @@ Result<> rehearse(Context& context, const policy::Service& service, const DrillW
   record.sha256 = stored->manifest.digest;
   const std::int64_t content = stored->manifest.number[4];
   // Archive and files at the same time, where both go to the spool.
-  if (auto room = check_room(context.state.at("spool"), record.size + (wish.scratch.empty() ? content : 0)); !room) return room;
-  if (auto room = check_room(wish.scratch.empty() ? context.state.at("spool") : wish.scratch, content); !room) return room;
+  if (auto room = check_drill_room(context.state.at("spool"), record.size + (wish.scratch.empty() ? content : 0)); !room)
+    return room;
+  if (auto room = check_drill_room(wish.scratch.empty() ? context.state.at("spool") : wish.scratch, content); !room)
+    return room;
   auto archive = fetch(context, service, *stored);
   if (!archive) return pass(archive.error());
   auto list = signed_list(context, service, *stored, keys);
@@ -157,10 +141,19 @@ Result<> rehearse(Context& context, const policy::Service& service, const DrillW
 
 }  // namespace
 
+Result<> check_drill_room(const std::string& path, std::int64_t needed) {
+  if (free_bytes(path) >= needed) return {};
+  return fail(Exit::io_error,
+              "the drill needs {} in {}, and there is not that much room; name another directory with --scratch",
+              monitor::human_bytes(needed), path);
+}
+
 Result<Report> drill(Context& context, const DrillWish& wish) {
   const auto found = context.policy.services.find(wish.service);
-  if (found == context.policy.services.end() || found->second.source != policy::SourceKind::tree)
-    return fail(Exit::not_permitted, "the policy names no service {} whose source is a path; nothing was done",
+  const bool known = found != context.policy.services.end();
+  const bool volumes = known && found->second.source == policy::SourceKind::volumes;
+  if (!known || (!volumes && found->second.source != policy::SourceKind::tree))
+    return fail(Exit::not_permitted, "the policy names no service {} whose source is a path or volumes; nothing was done",
                 escape_line(wish.service, 64));
   const policy::Service& service = found->second;
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
@@ -173,7 +166,7 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
   DrillRecord record;
   record.service = service.name;
   Watch watch;
-  const auto done = rehearse(context, service, wish, *keys, record);
+  const auto done = (volumes ? rehearse_volumes : rehearse)(context, service, wish, *keys, record);
   record.all = watch.lap();
   if (!done) {
     record.fault = done.error().sentence;
@@ -189,8 +182,9 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
     return fail(done.error().exit, "the newest backup of {} could not be restored: {}{}", service.name, done.error().sentence,
                 path ? "; recorded in " + *path : "");
   remember_run(context, service.name, "drill", Exit::done);
-  return Report{record.compared ? "restorable, every file compared"
-                                : "restorable, an adopted archive without a list of files to compare with",
+  return Report{volumes           ? "restorable, every volume extracted as it was signed"
+                : record.compared ? "restorable, every file compared"
+                                  : "restorable, an adopted archive without a list of files to compare with",
                 {monitor::text_field("archive", record.archive), monitor::text_field("from", record.remote),
                  monitor::number_field("files", record.files), monitor::bytes_field("bytes", record.bytes),
                  monitor::seconds_field("fetch", record.fetch), monitor::seconds_field("verify", record.verify),

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "common/sha256.h"
-#include "gate/step/context.h"
+#include "gate/step/drill.h"
 
 namespace backupctl::step {
 
@@ -17,6 +17,13 @@ struct DrillRecord {
   double fetch = 0, verify = 0, extract = 0, compare = 0, all = 0;  ///< seconds
   std::string fault;                                                ///< empty: restorable
 };
+
+/// The rehearsal of a service of volumes; what it learns goes into the record as it goes. Error: as drill()'s.
+Result<> rehearse_volumes(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
+                          DrillRecord& record);
+
+/// Error: Exit::io_error, a drill would need more room than there is. @param needed  bytes
+Result<> check_drill_room(const std::string& path, std::int64_t needed);
 
 /// Signs it and writes it durably. @return its path. Error: Exit::io_error, …
 Result<std::string> write_record(Context& context, const DrillRecord& record);

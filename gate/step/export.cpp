@@ -22,6 +22,11 @@ std::vector<std::string> packing_arguments(const FoundSnapshot& found, std::uint
   return args;
 }
 
+/// No tar of it is longer: headers, long names and small files counted generously.
+std::uint64_t most_of_tar(const SnapshotRecord& record) {
+  return static_cast<std::uint64_t>(record.bytes()) + (record.archives.size() + 4) * 4096 + (std::uint64_t{32} << 20);
+}
+
 /// The folder to standard output, from the role "reader". @return bytes sent
 Result<std::int64_t> send_folder(Context& context, const FoundSnapshot& found, std::uint64_t offset) {
   auto worker = Worker::hire(context, sandbox::RoleName::reader);
@@ -45,24 +50,27 @@ Result<Report> export_snapshot(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
   if (::isatty(STDOUT_FILENO) == 1)
     return fail(Exit::not_a_request, "an export is a tar and no text for a terminal; send standard output to a file or to tar");
-  // A snapshot on a remote lies in the spool while it is sent: one at a time (X11).
-  auto alone = state::Lock::try_take(context.state, fmt::format("export-{}-{}", context.caller, service.name));
-  if (!alone) return pass(alone.error());
-  if (!alone->has_value())
-    return fail(Exit::unavailable, "another export of {} to this client is under way; try again when it has ended",
-                service.name);
   context.gives_way = true;
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
   auto found = find_snapshot(context, service, {plan.snapshot_id, ""}, *keys);
   if (!found) return pass(found.error());
+  if (plan.offset > most_of_tar(found->record))
+    return fail(Exit::bad_data, "snapshot {} has no byte {}: begin anew", found->id, plan.offset);
+  std::optional<state::Lock> alone;
   std::optional<state::Spool> spool;  // until all is sent
   if (found->remote != nullptr) {
+    // It lies in the spool while it is sent: one at a time, whoever asks (X11).
+    auto lock = state::Lock::try_take(context.state, "export");
+    if (!lock) return pass(lock.error());
+    if (!lock->has_value())
+      return fail(Exit::unavailable, "an export of what lies on a remote alone is under way; try again when it has ended");
+    alone = std::move(**lock);
     auto made = state::Spool::make(context.state);
     if (!made) return pass(made.error());
     spool.emplace(std::move(*made));
-    if (auto fetched = fetch_snapshot(context, *found, spool->fd()); !fetched) return pass(fetched.error());
+    if (auto fetched = fetch_snapshot(context, service, *found, spool->fd(), *keys); !fetched) return pass(fetched.error());
   }
   // Who pulls checks the archives against the checksums, and has no key to check those.
   if (auto good = check_small_files(*found); !good) return pass(good.error());

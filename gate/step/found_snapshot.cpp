@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
+#include "common/civil_date.h"
 #include "common/escape.h"
 #include "common/io.h"
 #include "common/request.h"
@@ -28,21 +30,21 @@ constexpr const char* readme_name = "README.md";
 /// Most bytes of a snapshot's small files: a line an archive (kept in memory) and the policy's own words.
 constexpr std::int64_t most_small = 8 << 20;
 
-Result<FoundSnapshot> check_complete(FoundSnapshot found) {
-  if (found.record.complete) return found;
-  return fail(Exit::bad_data, "snapshot {} in {} is incomplete, and says so itself; nothing was done: take another", found.id,
-              found.from);
+Result<> check_complete(const SnapshotRecord& record, const std::string& id, const std::string& from) {
+  if (record.complete) return {};
+  return fail(Exit::bad_data, "snapshot {} in {} is incomplete, and says so itself; nothing was done: take another", id,
+              escape_line(from, 256));
 }
 
 /// In an opened folder.
-Result<FoundSnapshot> read_folder(Context& context, const policy::Service& service, const std::string& path,
-                                  const std::string& id, const std::string& from, const std::string& keys) {
-  FoundSnapshot found{id, from, {}, open_no_symlinks(path, O_RDONLY | O_DIRECTORY)};
-  if (!found.folder) return fail_errno(Exit::io_error, errno, "cannot open {}; nothing was done", escape_line(path, 512));
+Result<FoundSnapshot> read_folder(Context& context, const policy::Service& service, UniqueFd folder, const std::string& id,
+                                  const std::string& from, const std::string& keys) {
+  FoundSnapshot found{id, from, {}, std::move(folder)};
   auto record = read_snapshot_record(context, service.name, found.folder.get(), id, keys);
   if (!record) return pass(record.error());
   found.record = std::move(*record);
-  return check_complete(std::move(found));
+  if (auto complete = check_complete(found.record, id, from); !complete) return pass(complete.error());
+  return found;
 }
 
 /// This host's own; nothing where it has none.
@@ -54,7 +56,9 @@ Result<std::optional<FoundSnapshot>> find_local(Context& context, const policy::
   if (!ids) return pass(ids.error());
   if (ids->empty() || (id && std::find(ids->begin(), ids->end(), *id) == ids->end())) return std::optional<FoundSnapshot>{};
   const std::string& wanted = id ? *id : ids->back();
-  auto found = read_folder(context, service, store->path(wanted), wanted, std::string(policy::local_snapshots), keys);
+  auto folder = store->open_for_reading(wanted);
+  if (!folder) return pass(folder.error());
+  auto found = read_folder(context, service, std::move(*folder), wanted, std::string(policy::local_snapshots), keys);
   return found ? Result<std::optional<FoundSnapshot>>(std::move(*found)) : pass(found.error());
 }
 
@@ -62,48 +66,60 @@ Result<std::optional<FoundSnapshot>> find_local(Context& context, const policy::
 Result<FoundSnapshot> find_in(Context& context, const policy::Service& service, const SnapshotWish& wish,
                               const std::string& keys) {
   std::error_code error;
-  const std::filesystem::path dir(wish.from);
+  std::string path = wish.from;
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::filesystem::path dir(path);
+  const auto read = [&](const std::string& folder, const std::string& id) -> Result<FoundSnapshot> {
+    UniqueFd opened = open_no_symlinks(folder, O_RDONLY | O_DIRECTORY);
+    if (!opened)
+      return fail_errno(Exit::io_error, errno, "cannot open {} (no link may lead there); nothing was done",
+                        escape_line(folder, 512));
+    return read_folder(context, service, std::move(opened), id, path, keys);
+  };
   const auto has_manifest = [&](const std::filesystem::path& folder) {
     return std::filesystem::exists(folder / manifest_name, error);
   };
   if (has_manifest(dir)) {
     const std::string name = dir.filename();
-    if (is_snapshot_id(name) || wish.id) return read_folder(context, service, dir, wish.id.value_or(name), wish.from, keys);
+    if (is_snapshot_id(name) || wish.id) return read(path, wish.id.value_or(name));
     return fail(Exit::bad_data,
                 "{} is not named by a snapshot's id: say which it should be with --snapshot-id; nothing was done",
-                escape_line(wish.from, 512));
+                escape_line(path, 512));
   }
   std::string newest;
-  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
-    const std::string name = entry.path().filename();
-    if (is_snapshot_id(name) && name > newest && (!wish.id || name == *wish.id) && has_manifest(entry.path())) newest = name;
+  for (std::filesystem::directory_iterator at(dir, error); !error && at != std::filesystem::directory_iterator();
+       at.increment(error)) {
+    const std::string name = at->path().filename();
+    if (is_snapshot_id(name) && name > newest && (!wish.id || name == *wish.id) && has_manifest(at->path())) newest = name;
   }
-  if (!newest.empty()) return read_folder(context, service, dir / newest, newest, wish.from, keys);
+  if (!newest.empty()) return read(dir / newest, newest);
   return fail(Exit::bad_data, "there is no snapshot{}{} in {} (a folder with a {}); nothing was done", wish.id ? " " : "",
-              wish.id.value_or(""), escape_line(wish.from, 512), manifest_name);
+              wish.id.value_or(""), escape_line(path, 512), manifest_name);
 }
 
 Result<FoundSnapshot> find_remote(Context& context, const policy::Service& service, const SnapshotWish& wish,
                                   const std::string& keys) {
   std::optional<FoundSnapshot> found;
   std::string none;
-  const auto asked = ask_remotes(context, wish.from.empty() ? service.remotes : std::vector{wish.from},
-                                 [&](RemoteFiles& files) -> Result<bool> {
-                                   if (found) return true;
-                                   const auto id = newest_snapshot(files, service.name, wish.id);
-                                   if (!id && id.error().exit != Exit::bad_data) return pass(id.error());
-                                   if (!id) {
-                                     none = id.error().sentence;
-                                     return false;
-                                   }
-                                   auto record = files.check_snapshot(service.name, *id, keys);
-                                   if (!record) return pass(record.error());
-                                   found = FoundSnapshot{*id, files.remote().name, std::move(*record), {}, &files.remote()};
-                                   return true;
-                                 });
+  const auto asked =
+      ask_remotes(context, wish.from.empty() || wish.from == any_remote ? service.remotes : std::vector{wish.from},
+                  [&](RemoteFiles& files) -> Result<bool> {
+                    if (found) return true;
+                    const auto id = newest_snapshot(files, service.name, wish.id);
+                    if (!id && id.error().exit != Exit::bad_data) return pass(id.error());
+                    if (!id) {
+                      none = id.error().sentence;
+                      return false;
+                    }
+                    auto record = files.check_snapshot(service.name, *id, keys);
+                    if (!record) return pass(record.error());
+                    found = FoundSnapshot{*id, files.remote().name, std::move(*record), {}, &files.remote()};
+                    return true;
+                  });
   if (!asked) return pass(asked.error());
   if (!found) return fail(Exit::bad_data, "{}; nothing was done", none);
-  return check_complete(std::move(*found));
+  if (auto complete = check_complete(found->record, found->id, found->from); !complete) return pass(complete.error());
+  return std::move(*found);
 }
 
 Result<> fetch_file(RemoteFiles& files, const std::string& id, const std::string& name, std::int64_t size, int folder) {
@@ -125,7 +141,8 @@ Result<FoundSnapshot> find_snapshot(Context& context, const policy::Service& ser
     if (!wish.from.empty())
       return fail(Exit::bad_data, "this host has no snapshot{}{} of {} of its own; nothing was done", wish.id ? " " : "",
                   wish.id.value_or(""), service.name);
-  } else if (std::find(service.remotes.begin(), service.remotes.end(), wish.from) == service.remotes.end()) {
+  } else if (wish.from != any_remote &&
+             std::find(service.remotes.begin(), service.remotes.end(), wish.from) == service.remotes.end()) {
     return fail(Exit::not_permitted, "service.{}.remotes does not have {}; nothing was done", service.name,
                 escape_line(wish.from, 64));
   }
@@ -155,12 +172,16 @@ Result<> check_small_files(const FoundSnapshot& found) {
               found.from);
 }
 
-Result<> fetch_snapshot(Context& context, FoundSnapshot& found, int folder) {
-  if (free_bytes(context.state.at("snapshots")) < found.record.bytes() + 3 * most_small)
-    return fail(Exit::io_error, "the snapshot needs {} in {}, and there is not that much room; nothing was done",
-                monitor::human_bytes(found.record.bytes()), context.state.at(""));
+Result<> fetch_snapshot(Context& context, const policy::Service& service, FoundSnapshot& found, int folder,
+                        const std::string& keys) {
   auto files = RemoteFiles::open(context, *found.remote);
   if (!files) return pass(files.error());
+  // Asked now: who waited for the credential has found room that others took since.
+  const auto room = room_on(folder);
+  if (!room) return pass(room.error());
+  if (room->bytes < static_cast<std::uint64_t>(found.record.bytes() + 3 * most_small))
+    return fail(Exit::io_error, "the snapshot needs {} in {}, and there is not that much room; nothing was done",
+                monitor::human_bytes(found.record.bytes()), context.policy.gate.state_dir);
   const auto entries = files->list(files->layout().snapshot(found.id));
   if (!entries) return pass(entries.error());
   for (const SnapshotRecord::Archive& archive : found.record.archives) {
@@ -189,7 +210,11 @@ Result<> fetch_snapshot(Context& context, FoundSnapshot& found, int folder) {
   }
   if (auto closed = files->close(); !closed) return closed;
   found.folder = open_beneath(folder, ".", O_RDONLY | O_DIRECTORY);
-  return {};
+  // What was fetched is what counts, and not what the remote showed before.
+  auto record = read_snapshot_record(context, service.name, folder, found.id, keys);
+  if (!record) return pass(record.error());
+  found.record = std::move(*record);
+  return check_complete(found.record, found.id, found.from);
 }
 
 Result<> verify_archives(Context& context, const FoundSnapshot& found) {
@@ -213,21 +238,31 @@ Result<> verify_archives(Context& context, const FoundSnapshot& found) {
 }
 
 Result<> bring_here(Context& context, const policy::Service& service, FoundSnapshot& found, const std::string& keys) {
+  // One of tomorrow would be this host's newest for ever, and no snapshot could be taken after it.
+  const auto tomorrow = date_in_zone(::time(nullptr) + 86'400, context.policy.gate.timezone);
+  std::string latest = tomorrow ? format_date(*tomorrow) : "";
+  std::erase(latest, '-');
+  if (found.id.substr(0, 8) > latest)
+    return fail(Exit::bad_config, "snapshot {} is dated in the future; nothing was done: look at this host's clock", found.id);
   const auto store = state::Snapshots::open(context.state, service.name);
   if (!store) return pass(store.error());
   auto folder = store->begin(found.id);
   if (!folder) return pass(folder.error());
   const auto fill = [&]() -> Result<> {
-    if (auto fetched = fetch_snapshot(context, found, folder->get()); !fetched) return fetched;
-    auto record = read_snapshot_record(context, service.name, folder->get(), found.id, keys);
-    if (!record) return pass(record.error());
-    found.record = std::move(*record);
+    if (auto fetched = fetch_snapshot(context, service, found, folder->get(), keys); !fetched) return fetched;
     if (auto verified = verify_archives(context, found); !verified) return verified;
     return store->commit(found.id);
   };
   auto filled = fill();
-  if (!filled) store->discard(found.id);
-  return filled;
+  if (!filled) {
+    store->discard(found.id);
+    return filled;
+  }
+  folder->reset();
+  auto here = store->open_for_reading(found.id);
+  if (!here) return pass(here.error());
+  found.folder = std::move(*here);
+  return {};
 }
 
 }  // namespace backupctl::step

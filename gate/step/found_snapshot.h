@@ -8,11 +8,14 @@
 
 namespace backupctl::step {
 
+/// In the place of a remote's name: whichever of the service's has it, and not this host's own.
+inline constexpr std::string_view any_remote = "*";
+
 /// Which snapshot of a service's volumes is wanted, and from where.
 struct SnapshotWish {
   std::optional<std::string> id = {};  ///< nothing: the newest
   std::string from = {};  ///< "local", a remote, or an absolute path of a snapshot's folder, or of a folder of such; empty:
-                          ///< this host's own if it is whole here, else the remotes in the policy's order
+                          ///< this host's own if it is whole here, else the remotes in the policy's order; or any_remote
 };
 
 /// One whose manifest is good (X6), and complete.
@@ -37,9 +40,11 @@ Result<> verify_archives(Context& context, const FoundSnapshot& found);
 /// Exit::bad_data; the remote's own. Nothing of it is kept then.
 Result<> bring_here(Context& context, const policy::Service& service, FoundSnapshot& found, const std::string& keys);
 
-/// All files of one that lies on a remote, into an open empty folder, and from there on. Sizes are looked at alone.
-/// Error: Exit::bad_data, one is missing; Exit::unavailable, in the archive tier; the remote's own.
-Result<> fetch_snapshot(Context& context, FoundSnapshot& found, int folder);
+/// All files of one that lies on a remote, into an open empty folder, and from there on; its manifest is checked again. Of the
+/// archives sizes are looked at alone. Error: Exit::io_error, no room; Exit::bad_data, a file is missing, the manifest is not
+/// good; Exit::unavailable, in the archive tier; the remote's own.
+Result<> fetch_snapshot(Context& context, const policy::Service& service, FoundSnapshot& found, int folder,
+                        const std::string& keys);
 
 /// The checksums against the signed manifest, and the README against the checksums. Error: Exit::bad_data.
 Result<> check_small_files(const FoundSnapshot& found);

@@ -29,8 +29,10 @@ using Phase = state::Exchange::Phase;
 /// The service does not run on what was restored.
 Error go_back(Context& context, const policy::Service& service, const state::Exchange& exchange, const std::string& why) {
   context.output.note(fmt::format("the service does not run on what was restored ({}): going back", why), true);
-  const auto back = while_stopped(context, service, exchange.units,
-                                  [&](const service::Names&) { return put_back_and_tell(context, service, exchange); });
+  const After after = after_going_back(service, exchange);
+  const auto back = while_stopped(
+      context, service, exchange.units, [&](const service::Names&) { return put_back_and_tell(context, service, exchange); },
+      nullptr, after);
   if (!back && !state::read_exchange(context.state, service.name).value_or(exchange).has_value())
     return {Exit::unavailable,
             fmt::format("the service does not run on what was restored ({}); the old files are in place again, but {}", why,
@@ -41,9 +43,8 @@ Error go_back(Context& context, const policy::Service& service, const state::Exc
                                            why, back.error().sentence, service.name)};
   for (const state::Exchange::Area& area : exchange.areas) static_cast<void>(remove_stage(area.stage));
   return {Exit::unavailable,
-          fmt::format(
-              "the service does not run on what was restored ({}), so the old files are in place again, and it runs as before",
-              why)};
+          fmt::format("the service does not run on what was restored ({}), so the old files are in place again, and it {}", why,
+                      after == After::rest ? "is stopped: nothing of it ran before" : "runs as before")};
 }
 
 Error undecided(const policy::Service& service, const std::string& why) {
@@ -55,8 +56,8 @@ Error undecided(const policy::Service& service, const std::string& why) {
 
 /// It runs on what was restored: what is old is kept until somebody decides.
 Result<Report> conclude(Context& context, const policy::Service& service, state::Exchange exchange, double downtime,
-                        const std::optional<double>& healthy) {
-  if (exchange.units.empty() && controller_of(context, service) != nullptr)
+                        const Proven& seen) {
+  if (!seen.runs && controller_of(context, service) != nullptr)
     context.output.note("the service did not run before, so it was not started", false);
   exchange.phase = Phase::kept;
   if (auto written = state::write_exchange(context.state, exchange); !written) return pass(written.error());
@@ -65,7 +66,7 @@ Result<Report> conclude(Context& context, const policy::Service& service, state:
                             what, exchange.stages(), service.name, service.name),
                 {monitor::text_field("archive", exchange.backup)}};
   if (downtime > 0) report.fields.push_back(monitor::seconds_field("downtime", downtime));
-  add_health(report.fields, healthy);
+  add_health(report.fields, seen.healthy);
   return report;
 }
 
@@ -128,14 +129,34 @@ Grounds::~Grounds() {
   for (const Ground& ground : all_) static_cast<void>(remove_stage(ground.stage));
 }
 
+Result<> Grounds::check_nobodys(const std::string& stage) const {
+  for (const Ground& ground : all_)
+    if (ground.stage == stage) return fail(Exit::bad_config, "two volumes of the service lie in one place; nothing was done");
+  for (const std::string& name : state::list_exchanges(state_)) {
+    const auto record = state::read_exchange(state_, name);
+    if (!record) return pass(record.error());
+    for (const state::Exchange::Area& area : record->value_or(state::Exchange{}).areas)
+      if (area.stage == stage)
+        return fail(Exit::unavailable, "{} holds the old files of a restore of {}; nothing was done: decide about those first",
+                    stage, name);
+  }
+  return {};
+}
+
 Result<> Grounds::add(const StagedTree& tree, const std::string& service, bool only) {
   auto ground = Ground::open(tree, service, only);
   if (!ground) return pass(ground.error());
+  if (auto free = check_nobodys(ground->stage); !free) return free;
   all_.push_back(std::move(*ground));
   if (!remove_beneath(all_.back().stage_fd.get()))
     return fail_errno(Exit::io_error, errno, "cannot clear {} of what an earlier restore left; nothing was done",
                       all_.back().stage);
   return {};
+}
+
+After after_going_back(const policy::Service& service, const state::Exchange& exchange) {
+  const bool nothing_ran = service.source == policy::SourceKind::volumes && exchange.units.empty();
+  return nothing_ran ? After::rest : After::start;
 }
 
 Result<> check_room(const Grounds& grounds, const std::vector<Need>& needs) {
@@ -171,6 +192,7 @@ Result<Report> put_in_place(Context& context, const policy::Service& service, co
       context, service, {},
       [&](const service::Names& ran) -> Result<> {
         exchange.units = ran;
+        if (auto alone = check_no_other_users(context, service); !alone) return alone;
         if (auto filled = fill_slots(grounds, only, exchange); !filled) return filled;
         if (auto forgotten = forget_snapshots(context, service); !forgotten) return forgotten;
         if (auto done = state::exchange(context.state, exchange); !done) return done;
@@ -183,7 +205,6 @@ Result<Report> put_in_place(Context& context, const policy::Service& service, co
         auto proven = proof(started);
         if (!proven) return pass(proven.error());
         seen = std::move(*proven);
-        exchange.units = seen.units;
         return {};
       });
   const auto left = state::read_exchange(context.state, service.name);
@@ -193,7 +214,7 @@ Result<Report> put_in_place(Context& context, const policy::Service& service, co
     return pass(undecided(service, downtime.error().sentence));  // nobody looked to the end
   if (!downtime) return pass(go_back(context, service, exchange, downtime.error().sentence));
   if (!seen.unseen.empty()) return fail(Exit::unavailable, "{}", seen.unseen);
-  return conclude(context, service, exchange, *downtime, seen.healthy);
+  return conclude(context, service, exchange, *downtime, seen);
 }
 
 Result<Report> take_up(Context& context, const policy::Service& service, const state::Exchange& exchange, const Proof& proof) {
@@ -208,9 +229,7 @@ Result<Report> take_up(Context& context, const policy::Service& service, const s
   auto proven = proof(exchange.units);
   if (!proven) return pass(undecided(service, proven.error().sentence));
   if (!proven->unseen.empty()) return fail(Exit::unavailable, "{}", proven->unseen);
-  state::Exchange done = exchange;
-  done.units = std::move(proven->units);
-  return conclude(context, service, std::move(done), 0, proven->healthy);
+  return conclude(context, service, exchange, 0, *proven);
 }
 
 }  // namespace backupctl::step

@@ -10,6 +10,7 @@
 #include "gate/state/lock.h"
 #include "gate/step/restore_ground.h"
 #include "gate/step/step.h"
+#include "gate/step/while_stopped.h"
 
 /// What restores in place have in common, of a tree as of volumes: the exchange of what was staged for what is there, with the
 /// service stopped, the proof that it runs on it, and the way back (D6).
@@ -33,7 +34,7 @@ bool remove_stage(const std::string& path);
 /// Grounds whose stages hold nothing, or something that is of no use: gone with this object, unless it became the old files'.
 class Grounds {
  public:
-  Grounds() = default;
+  explicit Grounds(const state::StateDir& state) : state_(state) {}
   Grounds(const Grounds&) = delete;
   Grounds& operator=(const Grounds&) = delete;
   ~Grounds();
@@ -43,6 +44,9 @@ class Grounds {
   void keep() { kept_ = true; }
 
  private:
+  /// D6: no other restore's old files lie there, in a place that two services share.
+  [[nodiscard]] Result<> check_nobodys(const std::string& stage) const;
+  const state::StateDir& state_;
   std::vector<Ground> all_;
   bool kept_ = false;
 };
@@ -55,11 +59,14 @@ struct Need {
 /// @param needs  of each ground. Error: Exit::io_error.
 Result<> check_room(const Grounds& grounds, const std::vector<Need>& needs);
 
+/// Going back to the volumes of a time at which nothing of the service ran, on a new host to empty ones, nothing is started.
+After after_going_back(const policy::Service& service, const state::Exchange& exchange);
+
 /// What was seen of a service that was started on what was restored.
 struct Proven {
-  service::Names units;                ///< that run on it
+  bool runs = false;                   ///< on what was restored; false: it did not before, and was not started (S2)
   std::optional<double> healthy = {};  ///< seconds until it was; nothing where nobody asked
-  std::string unseen = {};  ///< a sentence: why that could not be seen yet, and what to do. It is no reason to go back
+  std::string unseen = {};             ///< a sentence: why that could not be seen yet, and what to do. No reason to go back
 };
 /// @param started  what was started again; empty where nothing ran. Error: it does not run on it.
 using Proof = std::function<Result<Proven>(const service::Names& started)>;

@@ -94,7 +94,7 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   if (context.gives_way) {
     auto lock = state::take_any(
         context.state, {reading_lock}, context.policy.gate.lock_wait, context.session,
-        "another verification or drill has read from the remotes all the time, so nothing was done; try again later",
+        "another verification, drill or export has read from the remotes all the time, so nothing was done; try again later",
         backup_lock);
     if (!lock) return pass(lock.error());
     files.reading_ = std::move(*lock);

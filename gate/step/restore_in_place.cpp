@@ -63,16 +63,16 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
   if (!lock) return pass(lock.error());
   const Proof proof = [&](const service::Names& units) -> Result<Proven> {
     const policy::Controller* controller = controller_of(context, service);
-    if (controller == nullptr || units.empty()) return Proven{units};
-    auto runs = prove_running(context, service, *controller, units);
-    return runs ? Result<Proven>(Proven{units, *runs}) : pass(runs.error());
+    if (controller == nullptr || units.empty()) return Proven{};
+    auto healthy = prove_running(context, service, *controller, units);
+    return healthy ? Result<Proven>(Proven{true, *healthy}) : pass(healthy.error());
   };
   const auto earlier = settled_record(context, service);
   if (!earlier) return pass(earlier.error());
   if (earlier->has_value() && (*earlier)->phase == state::Exchange::Phase::unproven && is_wished(context, **earlier, wish))
     return take_up(context, service, **earlier, proof);
   if (auto none = check_nothing_kept(*earlier, service); !none) return pass(none.error());
-  Grounds grounds;
+  Grounds grounds(context.state);
   if (auto added = grounds.add(staged_tree(service), service.name, !wish.only.empty()); !added) return pass(added.error());
   const auto backup = obtain();
   if (!backup) return pass(backup.error());

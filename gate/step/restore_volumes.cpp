@@ -14,32 +14,10 @@
 #include "gate/step/proof.h"
 #include "gate/step/runner.h"
 #include "gate/step/service_stop.h"
+#include "gate/step/volume_snapshot.h"
 
 namespace backupctl::step {
 namespace {
-
-/// Volumes that were created for what is restored: gone again with this object, unless it is.
-class Created {
- public:
-  Created(Context& context, const std::string& engine) : context_(context), engine_(engine) {}
-  Created(const Created&) = delete;
-  Created& operator=(const Created&) = delete;
-  ~Created() {
-    if (!kept_ && !names_.empty()) service::remove_volumes(engine_, names_, controller_runner(context_.session));
-  }
-  Result<> make(const std::vector<std::string>& volumes) {
-    auto made = service::create_missing_volumes(engine_, volumes, names_, controller_runner(context_.session));
-    for (const std::string& name : names_) context_.output.step(fmt::format("created volume {}", name));
-    return made;
-  }
-  void keep() { kept_ = true; }
-
- private:
-  Context& context_;
-  std::string engine_;
-  service::Names names_;
-  bool kept_ = false;
-};
 
 /// The archive of each of the policy's volumes, in its order. A snapshot of other volumes is none of this service as it is now.
 Result<std::vector<const SnapshotRecord::Archive*>> match(const policy::Service& service, const FoundSnapshot& found) {
@@ -66,8 +44,10 @@ Result<std::vector<const SnapshotRecord::Archive*>> match(const policy::Service&
 
 /// X6: who hides the newest snapshot, or gives an old one back, is noticed by what this host remembers.
 Result<> check_newest(Context& context, const policy::Service& service, const SnapshotWish& wish, const FoundSnapshot& found) {
+  if (wish.id) return {};
   const auto history = state::read_history(context.state, service.name);
-  if (wish.id || !history || !history->newest_committed) return {};
+  if (!history) return pass(history.error());
+  if (!history->newest_committed) return {};
   std::string remembered = format_date(*history->newest_committed);
   std::erase(remembered, '-');
   if (found.id.substr(0, 8) >= remembered) return {};
@@ -101,56 +81,63 @@ Result<> extract_all(Context& context, const FoundSnapshot& found, const policy:
   return {};
 }
 
-/// Containers that do not exist yet are made by the policy's `up`. @return what runs then, or what the operator has to run.
-Result<Proven> create_containers(Context& context, const policy::Service& service, const policy::Controller& controller,
-                                 const std::string& missing) {
-  const service::Runner run = controller_runner(context.session);
-  if (controller.up.empty()) {
-    context.output.note(
-        fmt::format("create the containers as this host does it, where the stack's compose file lies: {} -p {} up -d",
-                    controller.engine == "podman" ? "podman-compose" : "docker compose", controller.project),
-        true);
-    return Proven{
-        {},
-        {},
-        fmt::format("the volumes are restored, but {} does not exist, and the policy has no controller.{}.up to create "
-                    "it: create the containers, then say the same --restore again, which takes up there; "
-                    "--restore-rollback {} puts the old volumes back",
-                    missing, controller.name, service.name)};
-  }
-  context.output.step("creating the containers");
-  const auto made = run(controller.up, context.policy.gate.timeouts.start);
-  if (!made) return pass(made.error());
-  if (made->timed_out || made->status != 0)
-    return fail(Exit::unavailable, "controller.{}.up {}: {}", controller.name,
-                made->timed_out ? "took too long" : fmt::format("ended with {}", made->status),
-                escape_line(made->err.substr(made->err.size() - std::min<std::size_t>(made->err.size(), 300)), 400));
-  auto state = service::query(controller, service.name, run, false);
-  if (!state) return pass(state.error());
-  if (!state->missing.empty())
-    return fail(Exit::unavailable, "controller.{}.up did not create {}", controller.name, state->missing.front());
-  return Proven{std::move(state->running)};
+/// What the operator has to do before the restore can go on.
+Proven wait_for_operator(const policy::Service& service, const std::string& what) {
+  return Proven{false,
+                {},
+                fmt::format("the volumes are restored, but {}, then say the same --restore again, which takes up "
+                            "there; --restore-rollback {} puts the old volumes back",
+                            what, service.name)};
 }
 
-Result<Proven> prove(Context& context, const policy::Service& service, const service::Names& started) {
+/// Of a service whose units are all to run: the first that does not.
+std::string first_down(const service::ServiceState& state) {
+  for (const service::Names* names : {&state.missing, &state.other, &state.stopped})
+    if (!names->empty()) return names->front();
+  return {};
+}
+
+/// Containers that do not exist yet are made by the policy's `up`.
+Result<> create_containers(Context& context, const policy::Controller& controller) {
+  context.output.step("creating the containers");
+  const auto made = controller_runner(context.session)(controller.up, context.policy.gate.timeouts.start);
+  if (!made) return pass(made.error());
+  if (!made->timed_out && made->status == 0) return {};
+  return fail(Exit::unavailable, "controller.{}.up {}: {}", controller.name,
+              made->timed_out ? "took too long" : fmt::format("ended with {}", made->status),
+              escape_line(made->err.substr(made->err.size() - std::min<std::size_t>(made->err.size(), 300)), 400));
+}
+
+/// @param started  by us, since it ran before. @param again  a restore is taken up: the operator was to see that it runs
+Result<Proven> prove(Context& context, const policy::Service& service, service::Names started, bool again) {
   const policy::Controller* controller = controller_of(context, service);
-  if (controller == nullptr) return Proven{started};
-  Proven proven{started};
+  if (controller == nullptr) return Proven{};
   if (started.empty()) {
-    const auto state = service::query(*controller, service.name, controller_runner(context.session), false);
+    const auto look = [&] { return service::query(*controller, service.name, controller_runner(context.session), false); };
+    auto state = look();
     if (!state) return pass(state.error());
-    proven.units = state->running;
-    if (!state->missing.empty()) {
-      auto created = create_containers(context, service, *controller, state->missing.front());
-      if (!created || !created->unseen.empty()) return created;
-      proven = std::move(*created);
+    const bool missing = !state->missing.empty();
+    if (!missing && !again) return Proven{};  // it was at rest before, and is (S2)
+    if (missing && controller->up.empty()) {
+      if (controller->kind == policy::ControllerKind::compose)
+        context.output.note(
+            fmt::format("create the containers as this host does it, where the stack's compose file lies: {} -p {} up -d",
+                        controller->engine == "podman" ? "podman-compose" : "docker compose", controller->project),
+            true);
+      return wait_for_operator(service, fmt::format("{} does not exist: create it", state->missing.front()));
     }
+    if (missing) {
+      if (auto made = create_containers(context, *controller); !made) return pass(made.error());
+      state = look();
+      if (!state) return pass(state.error());
+    }
+    const std::string down = first_down(*state);
+    if (!down.empty() && again) return wait_for_operator(service, fmt::format("{} does not run: start it", down));
+    if (!down.empty()) return fail(Exit::unavailable, "{} does not run after controller.{}.up", down, controller->name);
+    started = std::move(state->running);
   }
-  if (proven.units.empty()) return proven;  // it was at rest before, and is (S2)
-  auto healthy = prove_running(context, service, *controller, proven.units);
-  if (!healthy) return pass(healthy.error());
-  proven.healthy = *healthy;
-  return proven;
+  auto healthy = prove_running(context, service, *controller, started);
+  return healthy ? Result<Proven>(Proven{true, *healthy}) : pass(healthy.error());
 }
 
 /// What the probes print now, of a service that runs.
@@ -183,20 +170,24 @@ Result<Report> restore_volumes(Context& context, const policy::Service& service,
   const bool unproven = earlier->has_value() && (*earlier)->phase == state::Exchange::Phase::unproven;
   if (!unproven)
     if (auto none = check_nothing_kept(*earlier, service); !none) return pass(none.error());
-  auto found = find_snapshot(context, service, wish, keys);
-  if (!found) return pass(found.error());
-
   bool runs = false;
   const Proof proof = [&](const service::Names& started) {
-    auto proven = prove(context, service, started);
-    runs = proven && !proven->units.empty();
+    auto proven = prove(context, service, started, unproven);
+    runs = proven && proven->runs;
     return proven;
   };
-  if (unproven && (*earlier)->backup == found->id) {
+  if (unproven && wish.id.value_or((*earlier)->backup) == (*earlier)->backup) {
     auto report = take_up(context, service, **earlier, proof);
-    return report ? compare(context, service, *found, std::move(*report), runs) : report;
+    if (!report) return report;
+    const auto record = find_snapshot(context, service, {(*earlier)->backup, wish.from}, keys);
+    if (record) return compare(context, service, *record, std::move(*report), runs);
+    context.output.note(record.error().sentence + "; the probes were not compared", true);
+    return report;
   }
   if (auto none = check_nothing_kept(*earlier, service); !none) return pass(none.error());
+  auto found = find_snapshot(context, service, wish, keys);
+  if (!found) return pass(found.error());
+  context.output.step(fmt::format("snapshot {} from {}", found->id, found->from));
   if (auto newest = check_newest(context, service, wish, *found); !newest) return pass(newest.error());
   if (const auto matched = match(service, *found); !matched) return pass(matched.error());
   auto verified = found->remote != nullptr ? bring_here(context, service, *found, keys) : verify_archives(context, *found);
@@ -204,11 +195,13 @@ Result<Report> restore_volumes(Context& context, const policy::Service& service,
   const auto archives = match(service, *found);  // of what was fetched
   if (!archives) return pass(archives.error());
 
-  Created created(context, service.volume_engine);
-  if (auto made = created.make(service.volumes); !made) return pass(made.error());
+  const auto created =
+      service::create_missing_volumes(service.volume_engine, service.volumes, controller_runner(context.session));
+  if (!created) return pass(created.error());
+  for (const std::string& name : *created) context.output.step(fmt::format("created volume {}", name));
   const auto places = places_of(context, service);
   if (!places) return pass(places.error());
-  Grounds grounds;
+  Grounds grounds(context.state);
   std::vector<Need> needs;
   for (std::size_t i = 0; i < places->size(); ++i) {
     if (auto added = grounds.add((*places)[i], service.name, false); !added) return pass(added.error());
@@ -217,7 +210,6 @@ Result<Report> restore_volumes(Context& context, const policy::Service& service,
   if (auto room = check_room(grounds, needs); !room) return pass(room.error());
   if (auto extracted = extract_all(context, *found, service, *archives, grounds); !extracted) return pass(extracted.error());
   auto report = put_in_place(context, service, found->id, grounds, {}, proof);
-  if (report || state::read_exchange(context.state, service.name).value_or(state::Exchange{}).has_value()) created.keep();
   return report ? compare(context, service, *found, std::move(*report), runs) : report;
 }
 

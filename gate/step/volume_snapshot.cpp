@@ -167,13 +167,53 @@ Result<std::vector<StagedTree>> volume_places(Context& context, const policy::Se
   auto volumes = service::find_volumes(service.volume_engine, service.volumes, controller_runner(context.session));
   if (!volumes) return pass(volumes.error());
   std::vector<StagedTree> places;
-  for (const service::Volume& volume : *volumes)
+  for (const service::Volume& volume : *volumes) {
+    for (const StagedTree& other : places)
+      if ((other.path + "/").starts_with(volume.path + "/") || (volume.path + "/").starts_with(other.path + "/"))
+        return fail(
+            Exit::bad_config,
+            "volume {} lies in the place of another volume of {} ({}), or within it; nothing was done: name one of them",
+            volume.name, service.name, other.path);
     places.push_back({volume.path,
                       service.staging.empty() ? service::staging_beside(volume.path, service.name + "." + volume.name)
                                               : fmt::format("{}.{}", service.staging, volume.name),
-                      {},
-                      true});
+                      service.exclude, true});
+  }
   return places;
+}
+
+Result<> check_no_other_users(Context& context, const policy::Service& service) {
+  if (service.source != policy::SourceKind::volumes) return {};
+  const auto users = service::users_of(service.volume_engine, service.volumes, controller_runner(context.session));
+  if (!users) return pass(users.error());
+  if (users->empty()) return {};
+  if (controller_of(context, service) == nullptr) {
+    context.output.note(fmt::format("container {} runs on the old volumes until it is started anew", users->front()), true);
+    return {};
+  }
+  return fail(
+      Exit::unavailable,
+      "container {} uses a volume of {} and runs on, so nothing was exchanged: it would write into the old one; stop it, "
+      "or add it to the controller",
+      escape_line(users->front(), 128), service.name);
+}
+
+void warn_of_other_users(Context& context, const policy::Service& service) {
+  const policy::Controller* controller = controller_of(context, service);
+  using enum policy::ControllerKind;
+  if (controller == nullptr || (controller->kind != compose && controller->kind != podman)) return;
+  const auto run = controller_runner(context.session);
+  const auto users = service::users_of(service.volume_engine, service.volumes, run);
+  const auto state = service::query(*controller, service.name, run);
+  if (!users || !state) return;  // who cannot be asked now says so where it matters
+  for (const std::string& user : *users)
+    if (std::find(state->running.begin(), state->running.end(), user) == state->running.end())
+      context.output.note(
+          fmt::format(
+              "container {} uses a volume of {} too, and controller.{} does not stop it: what it writes meanwhile may be "
+              "torn; add it there, or stop it",
+              escape_line(user, 128), service.name, controller->name),
+          true);
 }
 
 Result<VolumeSnapshot> make_volume_snapshot(Context& context, const policy::Service& service, const state::Snapshots& store,
@@ -183,6 +223,7 @@ Result<VolumeSnapshot> make_volume_snapshot(Context& context, const policy::Serv
   if (auto any = check_content(context, service, *trees); !any) return pass(any.error());
   auto id = new_id(context, store);
   if (!id) return pass(id.error());
+  if (service.consistency != policy::Consistency::hot) warn_of_other_users(context, service);
   const service::Names units = units_of(context, service);
   const auto probes = run_probes(context, service);
   VolumeSnapshot made{std::move(*id), {}, 0, 0, 0, {}};
@@ -217,9 +258,9 @@ Result<SnapshotRecord> read_snapshot_record(Context& context, const std::string&
 
 Result<SnapshotRecord> read_local_snapshot(Context& context, const std::string& service, const state::Snapshots& store,
                                            const std::string& id, const std::string& keys) {
-  const UniqueFd folder = open_no_symlinks(store.path(id), O_RDONLY | O_DIRECTORY);
-  if (!folder) return fail_errno(Exit::io_error, errno, "cannot open {}", store.path(id));
-  return read_snapshot_record(context, service, folder.get(), id, keys);
+  const auto folder = store.open_for_reading(id);
+  if (!folder) return pass(folder.error());
+  return read_snapshot_record(context, service, folder->get(), id, keys);
 }
 
 }  // namespace backupctl::step

@@ -14,6 +14,14 @@ namespace backupctl::step {
 /// The volumes of a service as trees, where their engine says that they lie, in the policy's order. Error: find_volumes()'s.
 Result<std::vector<StagedTree>> volume_places(Context& context, const policy::Service& service);
 
+/// That nothing of the engine runs on a service's volumes, which is at rest; without a controller that is only warned of.
+/// Error: Exit::unavailable, what does. Nothing to check of a tree.
+Result<> check_no_other_users(Context& context, const policy::Service& service);
+
+/// Warns of containers that use the volumes and run on while the service stands still: what they write meanwhile may be torn,
+/// and after a restore they have the old volumes. Nothing is said where the controller does not know containers by name.
+void warn_of_other_users(Context& context, const policy::Service& service);
+
 /// What a snapshot of volumes became.
 struct VolumeSnapshot {
   std::string id;

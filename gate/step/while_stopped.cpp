@@ -10,13 +10,14 @@ namespace backupctl::step {
 namespace {
 
 /// Stops it if it runs. @return what the lease will start; empty without a lease
-Result<service::Names> bring_to_rest(Context& context, const policy::Service& service, const service::Names& due) {
+Result<service::Names> bring_to_rest(Context& context, const policy::Service& service, service::Names due, After after) {
   auto leased = lease::read(context.state.fd(), service.name);
   if (!leased) return pass(leased.error());
   if (const policy::Controller* controller = controller_of(context, service); controller != nullptr) {
     auto state = service::query(*controller, service.name, controller_runner(context.session),
                                 leased->has_value() ? std::optional(false) : std::nullopt);
     if (!state) return pass(state.error());
+    if (after == After::rest) due = state->to_stop();  // also what neither runs nor rests
     if (!state->at_rest() || !due.empty()) {
       context.output.step("stopping the service");
       if (auto stopped = stop_service(context, service, *controller, due); !stopped) return pass(stopped.error());
@@ -63,7 +64,7 @@ Result<> start_leased(Context& context, const policy::Service& service) {
 
 Result<double> while_stopped(Context& context, const policy::Service& service, const service::Names& due,
                              const std::function<Result<>(const service::Names& ran)>& change,
-                             const std::function<Result<>(const service::Names& started)>& proof) {
+                             const std::function<Result<>(const service::Names& started)>& proof, After after) {
   const auto wait = context.policy.gate.lock_wait;
   const auto began = monitor::Clock::now();
   auto lock = state::take_any(
@@ -71,7 +72,7 @@ Result<double> while_stopped(Context& context, const policy::Service& service, c
       fmt::format("another step of {} has run for {} s, so nothing was exchanged; try again later", service.name, wait.count()),
       start_lock(service.name));
   if (!lock) return pass(lock.error());
-  const auto ran = bring_to_rest(context, service, due);
+  const auto ran = bring_to_rest(context, service, due, after);
   if (!ran) return pass(ran.error());
   auto done = settle_restore(context.state, context.session, service.name);
   // Told to end, by a start that waits for the lock perhaps: nothing begins any more.
@@ -79,6 +80,10 @@ Result<double> while_stopped(Context& context, const policy::Service& service, c
     done = fail(Exit::unavailable, "told to end before anything was exchanged");
   if (done) done = change_at_rest(context, service, [&] { return change(*ran); });
   double seconds = 0;
+  if (done && after == After::rest) {
+    auto ended = lease::remove(context.state.fd(), service.name);
+    return ended ? Result<double>(0.0) : pass(ended.error());
+  }
   if (!ran->empty()) {
     const auto started = start_leased(context, service);
     if (!done)

@@ -87,6 +87,18 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
   check "the newest is hidden: older ones verify" gate "backupctl --verify lightrag --snapshot-id ${OLD##*/}"
   mv "$ROOT/away" "$HERE"
 
+  # A rehearsal, of what lies on the remote.
+  mv "$STATE/snapshots/lightrag" "$ROOT/aside"
+  check "a drill" $GATE --drill lightrag
+  check_says "… fetches it from the remote" "from disk"
+  check_says "… and extracts every volume" "every volume extracted as it was signed"
+  check "… its record is signed, and says so" grep -q '"result":"restorable"' $STATE/drills/lightrag-*.json
+  rm -rf "$STATE/snapshots/lightrag"; mv "$ROOT/aside" "$STATE/snapshots/lightrag"
+  printf x | dd of="$HERE/lightrag-kg.tar.gz" bs=1 seek=40 conv=notrunc status=none
+  check_exit 65 "a drill of a damaged one: 65" $GATE --drill lightrag
+  check_says "… is recorded" "recorded in"
+  cp "$ROOT/copy/lightrag-kg.tar.gz" "$HERE"
+
   # By hand: README.md alone.
   check "the service stops" gate 'backupctl --stop lightrag'
   for volume in "${VOLUMES[@]}"; do fingerprint_of "$(mountpoint_of "$volume")"; done >"$ROOT/before"
@@ -116,6 +128,14 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
   done
   check "… the stack runs" stack_is running
 
+  # Somebody else's container on the same volume.
+  engine run -d --name other $(other_flags) -v lightrag-cache:/cache "$(image)" sh -c 'while :; do sleep 1; done' >/dev/null
+  sed -i 's|url = "[^"]*"|url = "http://localhost:'"$HEALTH_PORT"'/health"|; s/status = "starting"/status = "healthy"/; s/within = "2s"/within = "10s"/' "$POLICY"
+  check "a container of somebody else's uses a volume" $GATE --backup lightrag
+  check_says "… is warned of" "container other uses a volume of lightrag too"
+  check_not "… and no other" grep -q "container lightrag_" "$out"
+  engine rm -f other >/dev/null 2>&1
+
   # What goes wrong: one clear line each, and the service runs.
   sed -i 's/"lightrag-cache", /"lightrag-cache", "not-there", /' "$POLICY"
   check_exit 78 "a volume that is missing: 78" gate 'backupctl --backup lightrag'
@@ -134,6 +154,8 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
   engine rm -f lightrag_lightrag_1 lightrag_neo4j_1 >/dev/null 2>&1; for volume in "${VOLUMES[@]}"; do engine volume rm "$volume" >/dev/null; done
   rm -rf "$ROOT/disk" "$ROOT/copy" $STATE/snapshots/lightrag $STATE/history/lightrag*
 }
+image() { if [ "$ENGINE" = docker ]; then echo $DOCKER_IMAGE; else echo $IMAGE; fi; }
+other_flags() { if [ "$ENGINE" = docker ]; then echo --network=none; else podman_flags $IMAGE; fi; }
 fingerprint_of() { (cd "$1" && find . -printf '%p %y %m %U:%G %T@ %l\n' | sort && find . -type f -print0 | sort -z | xargs -0 -r sha256sum); }
 in_folder() { (cd "$1" && PATH=/usr/bin:/bin:/usr/sbin:/sbin sh -e "$2"); }
 

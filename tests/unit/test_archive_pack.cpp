@@ -37,6 +37,18 @@ TEST_CASE("an export is always the same bytes, whoever made the folder and when,
     CHECK(packed(tree, {"a.tar.gz", "manifest.json"}, offset) == tar.substr(std::min<std::size_t>(offset, tar.size())));
 }
 
+TEST_CASE("a file that is shorter than it said ends the tar in the middle, and not as if it were whole") {
+  TestTree tree;
+  const UniqueFd out(::memfd_create("tar", MFD_CLOEXEC));
+  Reporter reporter(-1);
+  // sysfs says a page, and gives a few bytes.
+  const UniqueFd folder(::open("/sys/kernel", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  CHECK(!pack({"20260301-020000", 0, 0, {"uevent_seqnum"}}, folder.get(), out.get(), reporter));
+  struct stat st {};
+  REQUIRE(::fstat(out.get(), &st) == 0);
+  CHECK(st.st_size < 512 + 512 + 4096);
+}
+
 TEST_CASE("X5: nothing but regular files of the folder is sent, and before the first byte all are open") {
   TestTree tree;
   tree.file("a");

@@ -32,6 +32,14 @@ std::string header(const std::string& path, char type, std::uint64_t size) {
   block[154] = '\0';
   return block;
 }
+std::string header_in_base_256(const std::string& path, const std::string& size) {
+  std::string block = header(path, '0', 0);
+  block.replace(124, 12, size);
+  block.replace(148, 8, "        ");
+  unsigned sum = 0;
+  for (const char c : block) sum += static_cast<unsigned char>(c);
+  return block.replace(148, 7, fmt::format("{:06o}", sum) + std::string(1, '\0'));
+}
 std::string padded(std::string content) {
   content.resize((content.size() + 511) / 512 * 512, '\0');
   return content;
@@ -42,14 +50,20 @@ std::string file(const std::string& name, const std::string& content) {
 }
 const std::string end(1024, '\0');
 
+/// What the client looks for in a manifest, which it cannot check: the id, and what the checksums are.
+std::string manifest_of(const std::string& sums) {
+  return fmt::format("{{\"archive\":\"{}\",\"sha256\":\"{}\"}}", id, to_hex(sha256(sums)));
+}
+
 /// A whole export: one archive of some size, the small files, the manifest last.
 struct Export {
   std::string archive = std::string(100'000, 'a');
   std::string sums = to_hex(sha256(archive)) + "  v.tar.gz\n" + to_hex(sha256("read me")) + "  README.md\n";
   [[nodiscard]] std::string tar() const {
     return directory() + file("v.tar.gz", archive) + file("README.md", "read me") + file("MANIFEST.sha256", sums) +
-           file("manifest.json", "{}") + end;
+           file("manifest.json", manifest()) + end;
   }
+  [[nodiscard]] std::string manifest() const { return manifest_of(sums); }
 };
 
 struct World {
@@ -60,12 +74,19 @@ struct World {
   ~World() { fs::remove_all(dir.parent_path()); }
 
   /// What becomes of a stream: 0, or the exit code of what went wrong.
-  int receive(const std::string& tar, std::size_t piece = 7000) const {
-    auto folder = PulledFolder::open(dir).value();
-    TarReader reader(folder, folder.offset());
+  int receive(const std::string& tar, std::size_t piece = 7000, bool cut_cleanly = true) const {
+    auto folder = PulledFolder::open(dir, "x").value();
+    TarReader reader(folder, folder.place());
     for (std::size_t at = 0; at < tar.size(); at += piece)
-      if (auto taken = reader.take(std::string_view(tar).substr(at, piece)); !taken) return to_status(taken.error().exit);
-    if (!reader.ended()) return -1;
+      if (auto taken = reader.take(std::string_view(tar).substr(at, piece)); !taken) {
+        if (taken.error().exit == Exit::bad_data) folder.discard();
+        folder.suspend({});
+        return to_status(taken.error().exit);
+      }
+    if (!reader.ended()) {
+      if (cut_cleanly) folder.suspend(reader.inside());
+      return -1;
+    }
     const auto bytes = folder.commit();
     return bytes ? 0 : to_status(bytes.error().exit);
   }
@@ -73,7 +94,7 @@ struct World {
     std::string text;
     std::set<std::string> all;
     for (const auto& entry : fs::directory_iterator(dir)) all.insert(entry.path().filename());
-    for (const std::string& each : all) text += each + " ";
+    for (const std::string& each : all) text += each == ".service" || each == ".lock" ? "" : each + " ";
     return text;
   }
 };
@@ -94,37 +115,36 @@ TEST_CASE("a name longer than a header has room for, and a size in base 256") {
   World world;
   const std::string name = std::string(200, 'n') + ".tar.gz";
   const std::string path = std::string(id) + "/" + name;
-  std::string big = header(path, '0', 0);
-  big.replace(124, 12, std::string("\x80\0\0\0\0\0\0\0\0\0\0\x05", 12));
-  big.replace(148, 8, "        ");
-  unsigned sum = 0;
-  for (const char c : big) sum += static_cast<unsigned char>(c);
-  big.replace(148, 7, fmt::format("{:06o}", sum) + std::string(1, '\0'));
+  const std::string big = header_in_base_256(path, std::string("\x80\0\0\0\0\0\0\0\0\0\0\x05", 12));
   const std::string sums = to_hex(sha256("12345")) + "  " + name + "\n";
   CHECK(world.receive(directory() + header("././@LongLink", 'L', path.size() + 1) + padded(path + std::string(1, '\0')) + big +
-                      padded("12345") + file("MANIFEST.sha256", sums) + file("manifest.json", "{}") + end) == 0);
+                      padded("12345") + file("MANIFEST.sha256", sums) + file("manifest.json", manifest_of(sums)) + end) == 0);
   CHECK(fs::file_size(world.dir / id / name) == 5);
 }
 
-TEST_CASE("cut off anywhere nothing looks complete, and the next transfer goes on at a file's beginning") {
+TEST_CASE("cut off anywhere nothing looks complete, and the next transfer goes on where it was") {
   const Export whole;
   const std::string tar = whole.tar();
-  for (std::size_t cut = 100; cut < tar.size() - 1024; cut += 3001) {
-    World world;
-    CAPTURE(cut);
-    REQUIRE(world.receive(tar.substr(0, cut)) == -1);
-    CHECK(!fs::exists(world.dir / id));
-    std::uint64_t offset = 0;
-    {
-      const auto folder = PulledFolder::open(world.dir).value();
-      offset = folder.offset();
-      CHECK((offset == 0 || folder.id() == id));
+  for (const bool cleanly : {true, false})
+    for (std::size_t cut = 100; cut < tar.size() - 1024; cut += 3001) {
+      World world;
+      CAPTURE(cut);
+      CAPTURE(cleanly);
+      REQUIRE(world.receive(tar.substr(0, cut), 7000, cleanly) == -1);
+      CHECK(!fs::exists(world.dir / id));
+      std::uint64_t offset = 0;
+      {
+        const auto folder = PulledFolder::open(world.dir, "x").value();
+        offset = folder.place().offset;
+        CHECK((offset == 0 || folder.id() == id));
+      }
+      CHECK(offset <= cut);
+      CHECK((cut < 512 + 512 + 100'352 || offset >= 512 + 512 + 100'352));      // the finished archive is not sent again
+      if (cleanly && cut > 1024 && cut < 1024 + 100'352) CHECK(offset == cut);  // nor the beginning of one that is not
+      REQUIRE(world.receive(tar.substr(offset)) == 0);
+      CHECK(world.names() == std::string(id) + " ");
+      CHECK(!fs::exists(world.dir / id / ".progress"));
     }
-    CHECK(offset <= cut);
-    CHECK((cut < 512 + 512 + 100'352 || offset >= 512 + 512 + 100'352));  // the finished archive is not sent again
-    REQUIRE(world.receive(tar.substr(offset)) == 0);
-    CHECK(world.names() == std::string(id) + " ");
-  }
 }
 
 TEST_CASE("a transfer that was cut off long ago is begun anew") {
@@ -133,7 +153,7 @@ TEST_CASE("a transfer that was cut off long ago is begun anew") {
   const fs::path progress = world.dir / (std::string(".") + id + ".partial") / ".progress";
   REQUIRE(fs::exists(progress));
   fs::last_write_time(progress, fs::file_time_type::clock::now() - std::chrono::hours(25));
-  CHECK(PulledFolder::open(world.dir).value().offset() == 0);
+  CHECK(PulledFolder::open(world.dir, "x").value().place().offset == 0);
   CHECK(world.names().empty());
 }
 
@@ -179,13 +199,61 @@ TEST_CASE("X5: a hostile host writes nowhere else") {
 TEST_CASE("rotation keeps the newest whole ones, and touches nothing else") {
   World world;
   REQUIRE(world.receive(Export().tar()) == 0);
+  for (const char* other : {"99991231-000000", "20240101-000000"}) fs::create_directory(world.dir / other);
+  std::ofstream(world.dir / "99991231-000000" / "manifest.json")
+      << "{}";  // of a clock that ran ahead: neither counted nor removed
+  fs::create_symlink("/", world.dir / "20240102-000000");
   for (const char* older : {"20250101-000000", "20250102-000000", "20250103-000000"}) {
     fs::create_directory(world.dir / older);
     if (older != std::string("20250102-000000")) std::ofstream(world.dir / older / "manifest.json") << "{}";
   }
-  auto folder = PulledFolder::open(world.dir).value();
+  auto folder = PulledFolder::open(world.dir, "x").value();
   CHECK(folder.rotate(2).value() == std::vector<std::string>{"20250101-000000"});
-  CHECK(folder.rotate(0).value() == std::vector<std::string>{"20250103-000000"});  // the newest always stays
-  CHECK(world.names() == "20250102-000000 " + std::string(id) + " ");
-  CHECK(!PulledFolder::open(world.dir));  // one process at a time
+  CHECK(folder.rotate(1).value() == std::vector<std::string>{"20250103-000000"});
+  CHECK(world.names() == "20240101-000000 20240102-000000 20250102-000000 " + std::string(id) + " 99991231-000000 ");
+  CHECK(!PulledFolder::open(world.dir, "x"));  // one process at a time
+}
+
+TEST_CASE("what was asked for by name stays, however old it is; a directory has one service's snapshots") {
+  World world;
+  for (const char* newer : {"20260302-000000", "20260303-000000"}) {
+    fs::create_directory(world.dir / newer);
+    std::ofstream(world.dir / newer / "manifest.json") << "{}";
+  }
+  const std::string tar = Export().tar();
+  {
+    auto folder = PulledFolder::open(world.dir, "x").value();
+    TarReader reader(folder, folder.place());
+    REQUIRE(reader.take(tar));
+    REQUIRE(folder.commit());
+    CHECK(folder.rotate(2).value().empty());
+  }
+  CHECK(fs::exists(world.dir / id / "manifest.json"));
+  const auto other = PulledFolder::open(world.dir, "y");
+  REQUIRE(!other);
+  CHECK(other.error().exit == Exit::bad_config);
+}
+
+TEST_CASE("what is in the way is told before anything is sent for; what never ends is ended") {
+  World world;
+  fs::create_directory(world.dir / id);
+  CHECK(world.receive(Export().tar()) == to_status(Exit::unavailable));
+  fs::remove(world.dir / id);
+  CHECK(world.receive(Export().tar() + std::string(std::size_t{2} << 20, '\0')) == to_status(Exit::bad_data));
+  CHECK(world.receive(directory("29990101-000000") + end) == to_status(Exit::bad_data));
+  const std::string petabyte("\x80\0\0\0\0\x04\0\0\0\0\0\0", 12);
+  CHECK(world.receive(directory() + header_in_base_256(std::string(id) + "/v.tar.gz", petabyte)) == to_status(Exit::io_error));
+  const std::string beyond("\x80\0\0\0\xff\0\0\0\0\0\0\0", 12);
+  CHECK(world.receive(directory() + header_in_base_256(std::string(id) + "/v.tar.gz", beyond)) == to_status(Exit::bad_data));
+  CHECK(world.names().empty());
+}
+
+TEST_CASE("a manifest of other checksums is not kept") {
+  World world;
+  const Export good;
+  const std::string before =
+      directory() + file("v.tar.gz", good.archive) + file("README.md", "read me") + file("MANIFEST.sha256", good.sums);
+  CHECK(world.receive(before + file("manifest.json", manifest_of("x")) + end) == to_status(Exit::bad_data));
+  CHECK(world.receive(before + file("manifest.json", "") + end) == to_status(Exit::bad_data));
+  CHECK(world.names().empty());
 }

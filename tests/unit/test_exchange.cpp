@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 
+#include "common/sha256.h"
 #include "gate/state/exchange.h"
 #include "tests/unit/state_fixture.h"
 
@@ -56,6 +57,59 @@ struct World {
 };
 
 }  // namespace
+
+TEST_CASE("a record that an earlier version wrote, of one tree, is read still") {
+  std::string text;
+  for (const char* field : {"backupctl-restore 1", "kept", "web", "b", "7", "/base", "/stage", "whole", "1", "unit", "place",
+                            "data/place", "12", "13", "other", "data/other", "0", "14"})
+    text.append(field).push_back('\0');
+  const auto exchange = state::parse_exchange(to_hex(sha256(text)) + text);
+  REQUIRE(exchange);
+  CHECK(exchange->units == std::vector<std::string>{"unit"});
+  REQUIRE(exchange->areas.size() == 1);
+  CHECK(exchange->areas[0].base == "/base");
+  CHECK(exchange->areas[0].stage == "/stage");
+  REQUIRE(exchange->areas[0].slots.size() == 2);
+  CHECK(exchange->areas[0].slots[0].old == 13);
+  CHECK(exchange->areas[0].slots[1].place == "other");
+}
+
+TEST_CASE("several areas change places as one: broken off between them, all are the old ones again") {
+  World first;
+  const std::string base = first.base + "-2", stage = base + "/.backupctl-restore";
+  fs::create_directories(stage);
+  fs::permissions(stage, fs::perms::owner_all);
+  first.put(first.base + "/file", "old");
+  first.put(first.stage + "/data/file", "new");
+  first.put(base + "/file", "old");
+  first.put(stage + "/data/file", "new");
+  Exchange exchange = first.exchange(false, {{"file", "data/file"}});
+  exchange.areas.push_back({base, stage, false, {{"file", "data/file"}}});
+  REQUIRE(state::exchange(first.fixture.state(), exchange));
+  CHECK(World::read(first.base + "/file") == "new");
+  CHECK(World::read(base + "/file") == "new");
+  // As if it had ended when the second had not moved yet.
+  exchange.phase = Exchange::Phase::moving;
+  REQUIRE(state::write_exchange(first.fixture.state(), exchange));
+  REQUIRE(::renameat2(AT_FDCWD, (base + "/file").c_str(), AT_FDCWD, (stage + "/data/file").c_str(), RENAME_EXCHANGE) == 0);
+  CHECK(state::settle_exchange(first.fixture.state(), "web").value());
+  CHECK(World::read(first.base + "/file") == "old");
+  CHECK(World::read(base + "/file") == "old");
+  CHECK(!first.record());
+  // And back after all was well; not, where the old file of one is gone.
+  Exchange again = first.exchange(false, {{"file", "data/file"}});
+  again.areas.push_back({base, stage, false, {{"file", "data/file"}}});
+  REQUIRE(state::exchange(first.fixture.state(), again));
+  fs::rename(stage + "/data/file", stage + "/data/away");
+  CHECK(!state::put_back(first.fixture.state(), *first.record()));
+  CHECK(World::read(first.base + "/file") == "new");
+  first.put(stage + "/data/file", "another's");
+  CHECK(!state::put_back(first.fixture.state(), *first.record()));
+  fs::rename(stage + "/data/away", stage + "/data/file");
+  REQUIRE(state::put_back(first.fixture.state(), *first.record()));
+  CHECK(World::read(first.base + "/file") == "old");
+  CHECK(World::read(base + "/file") == "old");
+}
 
 TEST_CASE("the record of a restore comes back as it was, whatever its names; a changed one is refused") {
   StateFixture fixture;

@@ -232,11 +232,12 @@ TEST_CASE("X5: an archive's name in a manifest leads nowhere") {
     CAPTURE(name);
     CHECK(snapshot(volume(name)).failed(Exit::bad_data));
   }
-  for (const auto& [key, bad] : {std::pair("\"size\":7", "\"size\":-1"),
-                                 {"\"size\":7", "\"size\":1152921504606846977"},
-                                 {"\"members\":5", "\"members\":1.5"},
-                                 {",\"source_bytes\":9", ""},
-                                 {"\"sha256\":\"a", "\"sha256\":\"x"}}) {
+  const std::vector<std::pair<const char*, const char*>> spoilt = {{"\"size\":7", "\"size\":-1"},
+                                                                   {"\"size\":7", "\"size\":1152921504606846977"},
+                                                                   {"\"members\":5", "\"members\":1.5"},
+                                                                   {",\"source_bytes\":9", ""},
+                                                                   {"\"sha256\":\"a", "\"sha256\":\"x"}};
+  for (const auto& [key, bad] : spoilt) {
     CAPTURE(bad);
     std::string line = volume("a.tar.gz");
     line.replace(line.find(key), std::string_view(key).size(), bad);

@@ -33,12 +33,13 @@ TEST_CASE("a snapshot has its name once it is whole, and not before") {
   const auto store = Snapshots::open(*state, "lightrag");
   REQUIRE(store);
   CHECK(store->ids()->empty());
-  const auto folder = store->begin("20260301-020000");
+  auto folder = store->begin("20260301-020000");
   REQUIRE(folder);
   put(*folder, "a.tar.gz");
   CHECK(store->ids()->empty());
   REQUIRE(store->commit("20260301-020000"));
   CHECK(*store->ids() == std::vector<std::string>{"20260301-020000"});
+  folder->reset();
   // A run that died is swept by the next, and is no snapshot meanwhile.
   put(*store->begin("20260302-020000"), "half");
   CHECK(store->ids()->size() == 1);
@@ -52,6 +53,39 @@ TEST_CASE("a snapshot has its name once it is whole, and not before") {
   CHECK(store->ids()->empty());
   CHECK_FALSE(std::filesystem::exists(store->path("20260301-020000.partial")));
   CHECK(store->remove("20260301-020000"));  // gone already
+}
+
+TEST_CASE("what somebody fills or reads is not swept or removed, and one that is fetched anew takes the old one's place") {
+  if (::getuid() != 0) return;
+  const Place place;
+  const auto state = state::StateDir::open(place.path);
+  REQUIRE(state);
+  const auto store = Snapshots::open(*state, "lightrag");
+  REQUIRE(store);
+  auto filled = store->begin("20260301-020000");
+  REQUIRE(filled);
+  put(*filled, "a.tar.gz");
+  REQUIRE(store->begin("20260302-020000"));  // sweeps
+  CHECK(std::filesystem::exists(store->path("20260301-020000.partial")));
+  REQUIRE(store->commit("20260301-020000"));
+  filled->reset();
+  auto reading = store->open_for_reading("20260301-020000");
+  REQUIRE(reading);
+  CHECK(store->open_for_reading("20260301-020000"));  // two may
+  REQUIRE(store->remove("20260301-020000"));
+  CHECK(store->ids()->size() == 1);
+  reading->reset();
+  auto again = store->begin("20260301-020000");
+  REQUIRE(again);
+  put(*again, "b.tar.gz");
+  REQUIRE(store->commit("20260301-020000"));
+  again->reset();
+  CHECK(std::filesystem::exists(store->path("20260301-020000/b.tar.gz")));
+  CHECK_FALSE(std::filesystem::exists(store->path("20260301-020000/a.tar.gz")));
+  CHECK_FALSE(std::filesystem::exists(store->path("20260301-020000.partial")));
+  REQUIRE(store->remove("20260301-020000"));
+  CHECK(store->ids()->empty());
+  CHECK_FALSE(store->open_for_reading("20260301-020000"));
 }
 
 TEST_CASE("uploads that were begun are remembered") {
