@@ -25,7 +25,9 @@ constexpr std::array<const char*, verb_count> descriptions = {
 
 constexpr const char* footer =
     "Environment: BACKUP_HOST, BACKUP_SSH_KEY, BACKUP_KNOWN_HOSTS and others, see backup-client(1).\n"
-    "Exit codes: 0 done, 64 bad command line, 69 unavailable, 75 skipped, 77 refused, 78 bad configuration, 124 timed out.";
+    "Exit codes: 0 done, 64 bad command line, 65 data did not verify, 69 unavailable, 74 I/O or disk full, 75 skipped, 77 "
+    "refused,\n"
+    "78 bad configuration, 124 timed out.";
 
 }  // namespace
 

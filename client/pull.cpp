@@ -74,7 +74,7 @@ int pull(Session& session, const PullWish& wish) {
   if (wish.keep == 0) return 0;
   const auto gone = folder->rotate(wish.keep);
   if (!gone) return end_with(gone.error());
-  for (const std::string& each : *gone) say(fmt::format("removed {}: {} newer ones are kept", each, wish.keep));
+  for (const std::string& each : *gone) say(fmt::format("removed {}: {} others are kept", each, wish.keep));
   return 0;
 }
 

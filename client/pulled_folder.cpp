@@ -18,6 +18,7 @@
 #include "common/request.h"
 #include "common/room.h"
 #include "common/sha256.h"
+#include "common/snapshot_rotation.h"
 
 namespace backupctl::client {
 namespace {
@@ -282,10 +283,7 @@ Result<std::vector<std::string>> PulledFolder::rotate(std::size_t keep) {
       whole.push_back(name);
   }
   std::sort(whole.begin(), whole.end());
-  if (whole.size() > keep)
-    whole.resize(whole.size() - keep);
-  else
-    whole.clear();
+  whole = snapshots_to_remove(std::move(whole), keep);
   std::erase(whole, committed_);
   for (const std::string& each : whole) {
     // Out of sight at once; what a crash leaves of it is removed by the next open().

@@ -38,8 +38,8 @@ class PulledFolder : public TarReader::Receiver {
   /// Reads all files again, compares them with MANIFEST.sha256, and puts the snapshot under its name.
   /// @return bytes in it. Error: Exit::bad_data, a file is not what it should be, or one is missing; nothing of it is kept.
   Result<std::uint64_t> commit();
-  /// Removes the oldest whole snapshots beyond `keep`; the one that was just committed stays, and one dated in the future is
-  /// neither counted nor removed. @return which
+  /// Removes whole snapshots beyond `keep` (common/snapshot_rotation.h); the one that was just committed stays, and one dated
+  /// in the future is neither counted nor removed. @return which
   Result<std::vector<std::string>> rotate(std::size_t keep);
 
  private:

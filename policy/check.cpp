@@ -52,6 +52,19 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
+void check_volumes(const Policy& policy, const Service& service, std::vector<std::string>& found) {
+  if (service.consistency == Consistency::hot)
+    found.push_back(fmt::format(
+        "the volumes of service.{} are read while it runs, and are not of one moment; name a controller", service.name));
+  if (service.controller.empty()) return;
+  const Controller& controller = policy.controllers.at(service.controller);
+  const bool podman = controller.kind == ControllerKind::podman || controller.engine == "podman";
+  const bool containers = controller.kind == ControllerKind::podman || controller.kind == ControllerKind::compose;
+  if (containers && podman != (service.volume_engine == "podman"))
+    found.push_back(fmt::format("service.{} has volumes of {}, and controller.{} stops containers of {}", service.name,
+                                service.volume_engine, controller.name, podman ? "podman" : "docker"));
+}
+
 }  // namespace
 
 std::vector<std::string> warnings(const Policy& policy) {
@@ -62,6 +75,7 @@ std::vector<std::string> warnings(const Policy& policy) {
     remotes.insert(service.remotes.begin(), service.remotes.end());
     if (service.source == SourceKind::bucket) remotes.insert(service.bucket.remote);
     if (!service.controller.empty()) stopped_by[service.controller].push_back(name);
+    if (service.source == SourceKind::volumes) check_volumes(policy, service, found);
   }
   for (const auto& [name, target] : policy.extra_targets) remotes.insert(target.remotes.begin(), target.remotes.end());
   for (const auto& [name, services] : stopped_by) {
@@ -74,6 +88,9 @@ std::vector<std::string> warnings(const Policy& policy) {
   for (const auto& [name, recovery] : policy.recoveries)
     for (const std::string& step : recovery.steps)
       if (step.starts_with("start:")) controllers.insert(step.substr(6));
+  if (!policy.clients.empty() && !policy.clients.contains("default"))
+    found.emplace_back(
+        "there are client tables and none for \"default\", so an account whose sudoers line has no --client is refused");
   unused(found, "remote", policy.remotes, remotes);
   unused(found, "controller", policy.controllers, controllers);
   if (policy.services.empty() && policy.extra_targets.empty())

@@ -1,5 +1,6 @@
 #include <time.h>
 
+#include "common/snapshot_rotation.h"
 #include "gate/config/policy_file.h"
 #include "gate/step/health.h"
 #include "gate/step/helpers.h"
@@ -75,9 +76,9 @@ Result<> rotate_local(Context& context, const policy::Service& service, const st
   const std::size_t keep = std::max<std::size_t>(wanted, sent ? 0 : 1);
   const auto ids = store.ids();
   if (!ids) return pass(ids.error());
-  for (std::size_t i = 0; i + keep < ids->size(); ++i) {
-    context.output.step(fmt::format("removing {} from this host", (*ids)[i]));
-    if (auto removed = store.remove((*ids)[i]); !removed) return removed;
+  for (const std::string& id : snapshots_to_remove(*ids, keep)) {
+    context.output.step(fmt::format("removing {} from this host", id));
+    if (auto removed = store.remove(id); !removed) return removed;
   }
   return {};
 }

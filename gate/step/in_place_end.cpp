@@ -92,6 +92,8 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
           "the old files are in place again; what had been restored is in {} until --restore-commit {} or the next restore",
           before->stages(), service.name),
       {}};
+  if (record->has_value() && after_going_back(service, **record) == After::rest)
+    context.output.note("nothing of the service ran before the restore, so it is stopped", false);
   if (downtime > 0) report.fields.push_back(monitor::seconds_field("downtime", downtime));
   return report;
 }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/request.h"
+#include "common/snapshot_rotation.h"
 #include "gate/journal/journal.h"
 #include "gate/remote/names.h"
 
@@ -182,13 +183,12 @@ Result<std::int64_t> rotate_snapshots(Context& context, RemoteFiles& remote, con
     if (auto noted = store.set_uploads(uploads); !noted) return pass(noted.error());
   }
   if (keep == service.keep_snapshots.end() || complete->size() <= keep->second) return 0;
-  const std::size_t over = std::min<std::size_t>(complete->size() - keep->second, service.retention.max_delete);
-  for (std::size_t i = 0; i < over; ++i)
-    if (auto gone =
-            delete_snapshot(context, remote, service.name, (*complete)[i], fmt::format("{} newer ones are kept", keep->second));
-        !gone)
+  std::vector<std::string> over = snapshots_to_remove(*complete, keep->second);
+  over.resize(std::min<std::size_t>(over.size(), service.retention.max_delete));
+  for (const std::string& id : over)
+    if (auto gone = delete_snapshot(context, remote, service.name, id, fmt::format("{} others are kept", keep->second)); !gone)
       return pass(gone.error());
-  return static_cast<std::int64_t>(over);
+  return static_cast<std::int64_t>(over.size());
 }
 
 }  // namespace backupctl::step

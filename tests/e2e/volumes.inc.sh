@@ -44,7 +44,7 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
   check_not "… the first is gone" test -e "$HERE"
   check "… two are left, and what is none of ours" test "$(count "$ROOT/disk")" = 3
   check "… two on this host" test "$(count "$STATE/snapshots/lightrag")" = 2
-  check "the journal has the reason" grep -q '"event":"delete".*2 newer ones are kept' $STATE/journal/journal.jsonl
+  check "the journal has the reason" grep -q '"event":"delete".*2 others are kept' $STATE/journal/journal.jsonl
 
   # A clock that ran ahead left a snapshot of tomorrow: until it is over, nothing is deleted (D4).
   cp -a "$STATE/history" "$ROOT/history"

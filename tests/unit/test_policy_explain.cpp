@@ -120,6 +120,33 @@ controller = "one"
   CHECK(found[2].starts_with("controller.two is used by nothing"));
 }
 
+TEST_CASE("volumes that are read hot or of another engine, and client tables without a default, are warned of") {
+  const auto found = warnings(load_valid(R"(schema = 1
+[remote.a]
+root = "a"
+[remote.b]
+root = "b"
+[controller.stack]
+kind = "compose"
+project = "stack"
+services = ["web"]
+engine = "podman"
+[service.x]
+volumes = ["data"]
+remotes = ["a"]
+controller = "stack"
+[service.y]
+volumes = ["more"]
+remotes = ["b"]
+[client.pull]
+actions = ["export"]
+)"));
+  REQUIRE(found.size() == 3);
+  CHECK(found[0] == "service.x has volumes of docker, and controller.stack stops containers of podman");
+  CHECK(found[1].find("service.y are read while it runs") != std::string::npos);
+  CHECK(found[2].find("none for \"default\"") != std::string::npos);
+}
+
 TEST_CASE("all that the policy names on this host is listed for the gate to check (X7)") {
   std::string text;
   for (const NamedPath& named : named_paths(load_valid(example("full.toml"))))

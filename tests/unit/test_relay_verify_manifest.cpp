@@ -237,10 +237,11 @@ TEST_CASE("X5: an archive's name in a manifest leads nowhere") {
                                                                    {"\"members\":5", "\"members\":1.5"},
                                                                    {",\"source_bytes\":9", ""},
                                                                    {"\"sha256\":\"a", "\"sha256\":\"x"}};
-  for (const auto& [key, bad] : spoilt) {
+  for (const auto& each : spoilt) {
+    const std::string_view key = each.first, bad = each.second;
     CAPTURE(bad);
     std::string line = volume("a.tar.gz");
-    line.replace(line.find(key), std::string_view(key).size(), bad);
+    line.replace(line.find(key), key.size(), bad);
     CHECK(snapshot(line).failed(Exit::bad_data));
   }
   std::string many;
