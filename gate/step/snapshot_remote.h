@@ -24,9 +24,9 @@ Result<std::string> newest_snapshot(RemoteFiles& remote, const std::string& serv
 Result<> send_snapshot(Context& context, RemoteFiles& remote, const state::Snapshots& store, const std::string& id,
                        const SnapshotRecord& record, const std::vector<Entry>& there);
 
-/// Deletes complete snapshots beyond the policy's keep_snapshots for this remote (common/snapshot_rotation.h), and what this host left unfinished
-/// or incomplete there before `committed`, each with its reason in the journal (D4). Nothing goes unless `committed`, verified
-/// there, is the newest. @return how many complete ones were deleted
+/// Deletes complete snapshots beyond the policy's keep_snapshots for this remote (common/snapshot_rotation.h), and what this
+/// host left unfinished or incomplete there before `committed`, each with its reason in the journal (D4). Nothing goes unless
+/// `committed`, verified there, is the newest. @return how many complete ones were deleted
 Result<std::int64_t> rotate_snapshots(Context& context, RemoteFiles& remote, const policy::Service& service,
                                       const state::Snapshots& store, const std::string& committed, const std::string& keys);
 
