@@ -252,6 +252,12 @@ probe = { entities = [\"/usr/bin/$ENGINE\", \"exec\", \"lightrag_neo4j_1\", \"wc
   check "… it runs" stack_is running
   check "a backup on the new host" backupctl --backup lightrag
   check "… verifies" backupctl --verify lightrag
+  # X6: this host remembers a newer one than anybody shows.
+  backupctl --restore-commit lightrag >/dev/null 2>&1
+  host sed -i "s/^[0-9-]*/$(date -d '+2 days' +%F)/" "$STATE/history/lightrag"
+  check_exit 65 "a newer one was committed here, and is hidden: 65" backupctl --restore lightrag --yes
+  check_says "… says how to take this one all the same" "if it is to, name it"
+  check "… it runs as before" stack_is running
   check "the journal verifies (X9)" backupctl --verify-journal
 }
 flip() { printf '\x01' | dd of="$1" bs=1 seek=60 conv=notrunc status=none; }
