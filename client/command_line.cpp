@@ -52,6 +52,11 @@ Result<Asked> parse_command_line(int argc, const char* const* argv) {
   }
   auto* run =
       verbs->add_option("--run", line.name, "stop, sync, archive when due, start whatever happened before")->type_name("NAME");
+  auto* sqlite = verbs
+                     ->add_option("--sqlite-snapshot", line.databases,
+                                  "copy a SQLite database in use, here in this container; no host is asked")
+                     ->type_name("[SOURCE DESTINATION]")
+                     ->expected(0, 2);
   app.add_option("--path", line.path, "data directory the policy must name")->type_name("PATH");
   app.add_option("--remote", line.remote, "remote the policy must name")->type_name("REMOTE:FOLDER");
   app.add_option("--keep-weekly", line.keep_weekly, "weekly archives to keep")->type_name("N");
@@ -70,7 +75,11 @@ Result<Asked> parse_command_line(int argc, const char* const* argv) {
     return fail(Exit::not_a_request, "{}; see --help", escape_line(error.what(), 300));
   }
   line.run = run->count() > 0;
-  std::size_t given = line.run ? 1 : 0;
+  line.sqlite = sqlite->count() > 0;
+  if (line.sqlite && line.databases.size() == 1 && line.databases[0].empty()) line.databases.clear();
+  if (line.databases.size() == 1)
+    return fail(Exit::not_a_request, "--sqlite-snapshot needs a source and a destination, or neither; see --help");
+  std::size_t given = (line.run ? 1U : 0U) + (line.sqlite ? 1U : 0U);
   for (const VerbInfo& row : verb_table()) {
     if (verb_options[static_cast<std::size_t>(row.verb)]->count() == 0) continue;
     line.verb = row.verb;

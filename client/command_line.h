@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/request.h"
 #include "common/result.h"
@@ -19,8 +20,10 @@ struct CommandLine {
   std::optional<std::string> keep_monthly;
   std::optional<std::string> timeout;
   std::optional<std::string> snapshot_id;
-  std::optional<std::string> to;    ///< --export: a directory of snapshots
-  std::optional<std::string> keep;  ///< … how many stay there
+  std::optional<std::string> to;       ///< --export: a directory of snapshots
+  std::optional<std::string> keep;     ///< … how many stay there
+  bool sqlite = false;                 ///< --sqlite-snapshot [SOURCE DESTINATION]
+  std::vector<std::string> databases;  ///< the two, or none
   bool json = false;
 };
 

@@ -1,4 +1,5 @@
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -13,6 +14,7 @@
 #include "client/secret.h"
 #include "client/session.h"
 #include "client/ssh.h"
+#include "common/sqlite_copy.h"
 
 namespace backupctl::client {
 namespace {
@@ -103,6 +105,28 @@ int ask(const CommandLine& line, const Environment& environment, Signals& signal
   return session ? session->send(*request).status : end_with(session.error());
 }
 
+/// How long a lock on a database is waited for.
+constexpr std::chrono::seconds lock_patience{60};
+
+/// The scheduler's own database, from inside its container.
+int snapshot_sqlite(const CommandLine& line, const Environment& environment) {
+  std::string source, destination;
+  if (line.databases.empty()) {
+    const std::string_view set = environment("LIGHTFLOW_DATA_DIR");
+    const std::string data(set.empty() ? "/data" : set);
+    source = data + "/lightflow.db";
+    destination = data + "/backup/lightflow.db";
+    ::mkdir((data + "/backup").c_str(), 0700);
+  } else {
+    source = line.databases[0];
+    destination = line.databases[1];
+  }
+  const auto bytes = copy_sqlite(source, destination, lock_patience);
+  if (!bytes) return end_with(bytes.error());
+  say(fmt::format("copied {} to {}, {} bytes, integrity checked", source, destination, *bytes));
+  return 0;
+}
+
 }  // namespace
 }  // namespace backupctl::client
 
@@ -116,6 +140,7 @@ int main(int argc, char** argv) {
     Relay(STDOUT_FILENO, {}).pass(asked->help);
     return 0;
   }
+  if (asked->line.sqlite) return snapshot_sqlite(asked->line, process_environment());
   const auto keep = number_to_keep(asked->line);
   if (!keep) return end_with(keep.error());
   auto signals = Signals::take();
