@@ -39,6 +39,8 @@ Error explain(int code, sqlite3* db, const std::string& what) {
       return error(Exit::unavailable, "somebody else has held it locked all the time");
     case SQLITE_FULL:
       return error(Exit::io_error, "the disk of the copy is full");
+    case SQLITE_READONLY:  // of a directory: who reads a database in WAL mode has to write beside it
+      return error(Exit::bad_config, "its directory or the copy's cannot be written");
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_AUTH:
