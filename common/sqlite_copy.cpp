@@ -96,12 +96,17 @@ std::string directory_of(const std::string& path) {
 
 Result<std::int64_t> copy_sqlite(const std::string& source, const std::string& destination, std::chrono::seconds patience) {
   const std::string what = fmt::format("copy {} to {}", escape_line(source, 300), escape_line(destination, 300));
-  struct stat st {};
-  if (::stat(source.c_str(), &st) != 0 || !S_ISREG(st.st_mode))
-    return fail_errno(Exit::bad_config, S_ISREG(st.st_mode) || st.st_mode == 0 ? errno : EINVAL,
-                      "cannot {}: there is no such database; the copy that was there before stays", what);
+  struct stat st {
+  }, there{};
+  if (::stat(source.c_str(), &st) != 0)
+    return fail_errno(Exit::bad_config, errno, "cannot {}: there is no such database; the copy that was there before stays",
+                      what);
+  if (!S_ISREG(st.st_mode)) return fail(Exit::bad_config, "cannot {}: the source is no file; nothing was changed", what);
+  // What lies beside a copy is of no use; what lies beside the database itself is what was committed last.
+  if (::stat(destination.c_str(), &there) == 0 && there.st_dev == st.st_dev && there.st_ino == st.st_ino)
+    return fail(Exit::bad_config, "cannot {}: the two are one file; nothing was changed", what);
   const std::string partial = destination + ".partial";
-  const UniqueFd file(::open(partial.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, st.st_mode & 0600));
+  const UniqueFd file(::open(partial.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return fail_errno(Exit::bad_config, errno, "cannot {}: its directory cannot be written", what);
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
     return fail_errno(Exit::unavailable, errno, "cannot {}: another copy to there is under way", what);

@@ -58,6 +58,17 @@ check "a source and a destination by name" snapshot "$ROOT/src/other.db" "$ROOT/
 check "… whole, and nothing stale beside it" "$LOAD" check "$ROOT/to/copy.db" 1
 check "… with the source's mode" test "$(stat -c %a "$ROOT/to/copy.db")" = 640
 cp "$ROOT/to/copy.db" "$ROOT/good.db"
+sqlite3_wal() { as_scheduler python3 -c 'import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute("PRAGMA journal_mode=WAL"); db.execute("CREATE TABLE IF NOT EXISTS late (n)"); db.execute("INSERT INTO late VALUES (1)"); db.commit(); os._exit(0)' "$1"; }
+sqlite3_wal "$ROOT/src/other.db"; ln -s other.db "$ROOT/src/link.db"; ln "$ROOT/src/other.db" "$ROOT/to/hard.db"
+for same in "$ROOT/src/other.db" "$ROOT/src/link.db" "$ROOT/to/hard.db"; do
+  check_exit 78 "the database itself as its copy, by ${same##*/}: 78" snapshot "$ROOT/src/other.db" "$same"
+done
+check "… what was committed last lies beside it still" test -s "$ROOT/src/other.db-wal"
+rm "$ROOT/src/link.db" "$ROOT/to/hard.db"
+chmod 440 "$ROOT/src/other.db"
+check "a source that is read-only" snapshot "$ROOT/src/other.db" "$ROOT/to/read-only.db"
+check "… with its mode" test "$(stat -c %a "$ROOT/to/read-only.db")" = 440
+chmod 640 "$ROOT/src/other.db"
 check_exit 64 "a source alone: 64" snapshot "$ROOT/src/other.db"
 check_exit 78 "no such database: 78" snapshot "$ROOT/src/nothing.db" "$ROOT/to/copy.db"
 check_exit 78 "no such directory: 78" snapshot "$ROOT/src/other.db" "$ROOT/nowhere/copy.db"
