@@ -117,11 +117,11 @@ Result<> PulledFolder::bind_to(const std::string& service) {
   const UniqueFd known = open_in(dir_.get(), service_name, O_RDONLY);
   const auto text = known ? read_all(known.get(), 4096) : Result<std::string>("");
   if (text && *text == service) return {};
-  if (known)
+  if (known && (!text || !text->empty()))
     return fail(Exit::bad_config,
                 "{} has the snapshots of another service ({}), so nothing was asked for: name a directory of {}'s own", path_,
                 text ? escape_line(*text, 64) : "?", service);
-  const UniqueFd fresh = open_in(dir_.get(), service_name, O_WRONLY | O_CREAT | O_EXCL);
+  const UniqueFd fresh = open_in(dir_.get(), service_name, O_WRONLY | O_CREAT);
   return fresh && write_all(fresh.get(), service) ? Result<>{} : cannot("write a file");
 }
 
@@ -141,7 +141,7 @@ void PulledFolder::look_for_partials() {
     if (name != progress_name && name != name_ && !whole_.contains(name)) ::unlinkat(folder_.get(), name.c_str(), 0);
 }
 
-/// The partial folder's notes: a line with the place, one with the file it is in, if any, and the files that are whole.
+/// The partial folder's notes, as note_progress() wrote them, and the file that they say is begun, as long as they say.
 /// @return false: there are none, or they are of yesterday
 bool PulledFolder::read_progress() {
   const UniqueFd progress = open_in(folder_.get(), progress_name, O_RDONLY);
@@ -150,14 +150,21 @@ bool PulledFolder::read_progress() {
   const auto text = read_all(progress.get(), most_small);
   if (!text) return false;
   std::istringstream lines(*text);
-  if (!(lines >> place_.offset >> place_.content >> place_.padding)) return false;
+  Inside inside;
+  if (!(lines >> next_ >> inside.place.offset >> inside.place.content >> inside.place.padding >> inside.bytes)) return false;
   lines.ignore();
   std::getline(lines, name_);
   for (std::string name; std::getline(lines, name);)
     if (is_file_name(name)) whole_.insert(name);
-  if (name_.empty()) return place_.content + place_.padding == 0;
+  if (name_.empty()) return true;
   file_ = is_file_name(name_) ? open_in(folder_.get(), name_, O_WRONLY | O_APPEND) : UniqueFd();
-  return static_cast<bool>(file_);
+  if (file_ && ::fstat(file_.get(), &st) == 0 && st.st_size >= inside.bytes && ::ftruncate(file_.get(), inside.bytes) == 0) {
+    inside_ = inside;
+  } else {
+    file_.reset();
+    name_.clear();  // it is begun anew
+  }
+  return true;
 }
 
 void PulledFolder::discard() {
@@ -165,7 +172,8 @@ void PulledFolder::discard() {
   if (!id_.empty()) fs::remove_all(fs::path(path_) / partial(), error);  // follows no link
   id_.clear();
   name_.clear();
-  place_ = {};
+  next_ = 0;
+  inside_.reset();
   whole_.clear();
   folder_.reset();
   file_.reset();
@@ -173,9 +181,13 @@ void PulledFolder::discard() {
 
 void PulledFolder::suspend(const std::optional<TarReader::Place>& inside) {
   if (!file_) return;
-  const auto before = std::exchange(place_, inside.value_or(place_));
-  if (inside && ::fsync(file_.get()) == 0 && note_progress()) return;
-  place_ = before;
+  struct stat st {};
+  if (inside && ::fsync(file_.get()) == 0 && ::fstat(file_.get(), &st) == 0) {
+    inside_ = Inside{*inside, st.st_size};
+    if (note_progress()) return;
+  }
+  inside_.reset();
+  file_.reset();
   ::unlinkat(folder_.get(), name_.c_str(), 0);  // it takes room for nothing
   name_.clear();
   static_cast<void>(note_progress());
@@ -217,7 +229,8 @@ Result<> PulledFolder::content(std::string_view bytes) {
 }
 
 Result<> PulledFolder::end(std::uint64_t next) {
-  place_ = {next};
+  next_ = next;
+  inside_.reset();
   if (file_) {
     if (::fsync(file_.get()) != 0) return cannot("write " + name_);
     file_.reset();
@@ -226,8 +239,12 @@ Result<> PulledFolder::end(std::uint64_t next) {
   return note_progress();
 }
 
+/// A line of places, one with the name of the file that is begun, if any, and the names of those that are whole. Not with
+/// write_file_durably(), which follows no link: DIR may well be reached through one.
 Result<> PulledFolder::note_progress() {
-  std::string text = fmt::format("{} {} {}\n{}\n", place_.offset, place_.content, place_.padding, name_);
+  const Inside inside = inside_.value_or(Inside{});
+  std::string text = fmt::format("{} {} {} {} {}\n{}\n", next_, inside.place.offset, inside.place.content, inside.place.padding,
+                                 inside.bytes, inside_ ? name_ : "");
   for (const std::string& name : whole_) text += name + "\n";
   const std::string fresh = fmt::format("{}.new", progress_name);
   const UniqueFd fd = open_in(folder_.get(), fresh, O_WRONLY | O_CREAT | O_TRUNC);

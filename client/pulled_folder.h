@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,12 +22,12 @@ class PulledFolder : public TarReader::Receiver {
 
   /// The snapshot that was begun; empty: none.
   [[nodiscard]] const std::string& id() const { return id_; }
-  /// Where in its tar it goes on.
-  [[nodiscard]] const TarReader::Place& place() const { return place_; }
+  /// Where in its tar it goes on: within a file, or where the next member begins.
+  [[nodiscard]] TarReader::Place place() const { return inside_ ? inside_->place : TarReader::Place{next_}; }
   /// Gives up what was begun.
   void discard();
-  /// The transfer ended inside a file: what came of it is kept for the next one. Without a place, or where that fails, the
-  /// file that is not whole goes, and the next transfer begins it anew.
+  /// The transfer ended inside a file: what came of it is kept for the next one. Without a place, or where that cannot be
+  /// written down, the file that is not whole goes, and the next transfer begins it anew.
   void suspend(const std::optional<TarReader::Place>& inside);
 
   /// Error: Exit::skipped, the snapshot is here already; Exit::bad_data, no snapshot's folder; Exit::unavailable, something
@@ -55,9 +56,15 @@ class PulledFolder : public TarReader::Receiver {
   std::string path_;
   UniqueFd dir_, lock_, folder_, file_;
   std::string id_;
-  TarReader::Place place_;
-  std::set<std::string> whole_;  ///< files that have come
-  std::string name_;             ///< of the one that comes
+  /// A file of which a part has come: so many of its bytes are on the disk, whatever a transfer that was killed wrote after.
+  struct Inside {
+    TarReader::Place place;
+    std::int64_t bytes = 0;
+  };
+  std::uint64_t next_ = 0;        ///< where in the tar the member after the last whole one begins
+  std::optional<Inside> inside_;  ///< of the file `name_`
+  std::set<std::string> whole_;   ///< files that have come
+  std::string name_;              ///< of the one that comes
   std::string committed_;
 };
 

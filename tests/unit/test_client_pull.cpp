@@ -147,6 +147,33 @@ TEST_CASE("cut off anywhere nothing looks complete, and the next transfer goes o
     }
 }
 
+TEST_CASE("killed in a file that an earlier transfer had begun, it goes on where that one was") {
+  World world;
+  const std::string tar = Export().tar();
+  REQUIRE(world.receive(tar.substr(0, 20'000)) == -1);
+  REQUIRE(world.receive(tar.substr(20'000, 30'000), 7000, false) == -1);  // nothing was written down
+  CHECK(fs::file_size(world.dir / (std::string(".") + id + ".partial") / "v.tar.gz") > 20'000);
+  CHECK(PulledFolder::open(world.dir, "x").value().place().offset == 20'000);
+  REQUIRE(world.receive(tar.substr(20'000)) == 0);
+}
+
+TEST_CASE("a file whose part is of no use is begun anew, and what is whole stays") {
+  const std::string tar = Export().tar();
+  World other;
+  const std::size_t second = 512 + 512 + 100'352;
+  REQUIRE(other.receive(tar.substr(0, second + 515)) == -1);
+  CHECK(PulledFolder::open(other.dir, "x").value().place().offset == second + 515);
+  PulledFolder::open(other.dir, "x").value().suspend({});
+  CHECK(PulledFolder::open(other.dir, "x").value().place().offset == second);
+  REQUIRE(other.receive(tar.substr(second, 515)) == -1);
+  fs::remove(other.dir / (std::string(".") + id + ".partial") / "README.md");
+  CHECK(PulledFolder::open(other.dir, "x").value().place().offset == second);
+  REQUIRE(other.receive(tar.substr(second)) == 0);
+  // A file that names the service and was cut off by a crash names none.
+  std::ofstream(other.dir / ".service", std::ios::trunc).flush();
+  CHECK(PulledFolder::open(other.dir, "y"));
+}
+
 TEST_CASE("a transfer that was cut off long ago is begun anew") {
   World world;
   REQUIRE(world.receive(Export().tar().substr(0, 102'000)) == -1);
