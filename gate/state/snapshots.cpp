@@ -56,7 +56,7 @@ Result<UniqueFd> Snapshots::begin(const std::string& id) const {
   const auto names = names_in(fd_.get());
   if (!names) return pass(names.error());
   for (const std::string& name : *names)
-    if (name.ends_with(half_made)) static_cast<void>(remove_unused(name));
+    if (name.ends_with(half_made)) static_cast<void>(remove_unused(name));  // who holds one removes it, or the next run
   const std::string name = id + std::string(half_made);
   // The worker that sends it reads it: the folder above is root's alone.
   if (::mkdirat(fd_.get(), name.c_str(), 0755) != 0 || ::fchmodat(fd_.get(), name.c_str(), 0755, 0) != 0)
@@ -75,7 +75,7 @@ Result<UniqueFd> Snapshots::open_for_reading(const std::string& id) const {
 
 bool Snapshots::remove_unused(const std::string& name) const {
   const UniqueFd dir = open_beneath(fd_.get(), name, O_RDONLY | O_DIRECTORY);
-  if (dir && ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0) return true;  // who holds it removes it, or the next one
+  if (dir && ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0) return false;
   return remove_tree(path(name));
 }
 
@@ -94,7 +94,7 @@ Result<> Snapshots::commit(const std::string& id) const {
   if (::fsync(dir.get()) != 0 || (!move(RENAME_NOREPLACE) && (errno != EEXIST || !move(RENAME_EXCHANGE))) ||
       ::fsync(fd_.get()) != 0)
     return fail_errno(Exit::io_error, errno, "cannot make {} whole", path(id));
-  remove_tree(path(name));
+  static_cast<void>(remove_unused(name));  // the old one, once nobody reads it any more
   return {};
 }
 
@@ -103,8 +103,9 @@ void Snapshots::discard(const std::string& id) const { remove_tree(path(id + std
 Result<> Snapshots::remove(const std::string& id) const {
   const std::string gone = id + std::string(half_made);
   const UniqueFd dir = open_beneath(fd_.get(), id, O_RDONLY | O_DIRECTORY);
-  if (dir && ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0) return {};  // a restore or an export reads it: another time
-  remove_tree(path(gone));
+  // A restore or an export reads it, or fills another of its name: another time.
+  if (dir && ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  if (!remove_unused(gone)) return {};
   if (::renameat(fd_.get(), id.c_str(), fd_.get(), gone.c_str()) != 0 && errno != ENOENT)
     return fail_errno(Exit::io_error, errno, "cannot remove {}", path(id));
   if (!remove_tree(path(gone))) return fail_errno(Exit::io_error, errno, "cannot remove {}", path(gone));

@@ -7,15 +7,17 @@
 
 #include "common/io.h"
 #include "gate/state/snapshots.h"
+#include "tests/unit/state_fixture.h"
 
 using namespace backupctl;
 using state::Snapshots;
 
 namespace {
 
-struct Place {
-  std::string path = "/var/lib/backupctl-unit-snapshots-" + std::to_string(::getpid());
-  ~Place() { std::filesystem::remove_all(path); }
+struct Store {
+  StateFixture fixture;
+  Result<Snapshots> store = Snapshots::open(fixture.state(), "lightrag");
+  Snapshots* operator->() { return &store.value(); }
 };
 
 void put(const UniqueFd& dir, const std::string& name) {
@@ -26,12 +28,7 @@ void put(const UniqueFd& dir, const std::string& name) {
 }  // namespace
 
 TEST_CASE("a snapshot has its name once it is whole, and not before") {
-  if (::getuid() != 0) return;
-  const Place place;
-  const auto state = state::StateDir::open(place.path);
-  REQUIRE(state);
-  const auto store = Snapshots::open(*state, "lightrag");
-  REQUIRE(store);
+  Store store;
   CHECK(store->ids()->empty());
   auto folder = store->begin("20260301-020000");
   REQUIRE(folder);
@@ -56,12 +53,7 @@ TEST_CASE("a snapshot has its name once it is whole, and not before") {
 }
 
 TEST_CASE("what somebody fills or reads is not swept or removed, and one that is fetched anew takes the old one's place") {
-  if (::getuid() != 0) return;
-  const Place place;
-  const auto state = state::StateDir::open(place.path);
-  REQUIRE(state);
-  const auto store = Snapshots::open(*state, "lightrag");
-  REQUIRE(store);
+  Store store;
   auto filled = store->begin("20260301-020000");
   REQUIRE(filled);
   put(*filled, "a.tar.gz");
@@ -78,8 +70,15 @@ TEST_CASE("what somebody fills or reads is not swept or removed, and one that is
   auto again = store->begin("20260301-020000");
   REQUIRE(again);
   put(*again, "b.tar.gz");
+  auto late = store->open_for_reading("20260301-020000");
+  REQUIRE(late);
+  REQUIRE(store->remove("20260301-020000"));  // somebody fills another of its name, and somebody reads it
+  CHECK(std::filesystem::exists(store->path("20260301-020000.partial/b.tar.gz")));
   REQUIRE(store->commit("20260301-020000"));
+  CHECK(open_beneath(late->get(), "a.tar.gz", O_RDONLY));  // who reads the old one has it still
+  late->reset();
   again->reset();
+  REQUIRE(store->begin("20260304-020000"));  // sweeps what that left
   CHECK(std::filesystem::exists(store->path("20260301-020000/b.tar.gz")));
   CHECK_FALSE(std::filesystem::exists(store->path("20260301-020000/a.tar.gz")));
   CHECK_FALSE(std::filesystem::exists(store->path("20260301-020000.partial")));
@@ -89,12 +88,7 @@ TEST_CASE("what somebody fills or reads is not swept or removed, and one that is
 }
 
 TEST_CASE("uploads that were begun are remembered") {
-  if (::getuid() != 0) return;
-  const Place place;
-  const auto state = state::StateDir::open(place.path);
-  REQUIRE(state);
-  const auto store = Snapshots::open(*state, "lightrag");
-  REQUIRE(store);
+  Store store;
   CHECK(store->uploads().empty());
   const Snapshots::Uploads two = {{"azure", "20260301-020000"}, {"disk", "20260301-020000"}};
   REQUIRE(store->set_uploads(two));
