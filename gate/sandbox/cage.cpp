@@ -1,6 +1,7 @@
 #include "gate/sandbox/cage.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -75,6 +76,9 @@ Result<> enter(const Cage& cage) {
   const Role& row = role(cage.role);
   if (!row.confined || cage.uid == 0) return fail(Exit::bug, "the role {} has no cage", row.word);
   if (auto done = row.own_root ? enter_root(cage) : Result<>{}; !done) return done;
+  // Abstract sockets and the loopback are those of a network namespace.
+  if (row.network == Network::local && ::unshare(CLONE_NEWNET) != 0)
+    return fail_errno(Exit::bug, errno, "cannot make a network namespace for the {}", row.word);
   if (auto done = set_limits(row); !done) return done;
   if (auto done = drop_privileges(cage); !done) return done;
   // After the last change of credentials, which would clear both (prctl(2)).

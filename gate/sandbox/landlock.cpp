@@ -54,7 +54,7 @@ Result<> restrict_with_landlock(const Cage& cage) {
   const int abi = landlock_abi();
   if (abi == 0) return {};
   const Role& row = role(cage.role);
-  const RulesetAttr attr{all_rights(abi), row.network ? 0 : network_tcp, scope_sockets_and_signals};
+  const RulesetAttr attr{all_rights(abi), row.network == Network::internet ? 0 : network_tcp, scope_sockets_and_signals};
   const std::size_t size = abi >= 6 ? sizeof attr : abi >= 4 ? 2 * sizeof(std::uint64_t) : sizeof(std::uint64_t);
   UniqueFd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attr, size, 0)));
   if (!ruleset) return fail_errno(Exit::bug, errno, "cannot make the Landlock rules of the {}", row.word);

@@ -3,7 +3,10 @@
 namespace backupctl::sandbox {
 namespace {
 
-using enum TreeAccess;
+using Network::internet;
+using Network::local;
+using TreeAccess::read_any;
+using TreeAccess::write_any;
 
 // Syscalls by name, so that libseccomp resolves them for x86-64 and arm64 alike. The base set (seccomp.cpp) is what any C++
 // program needs to compute, to write to its pipes and to end; the lists here say what a role does beyond that.
@@ -162,19 +165,36 @@ constexpr std::string_view prober_calls[] = {
     "uname",  "getpid",   "getuid",  "geteuid",     "getgid",      "getegid",    "pipe2",
 };
 
+// A client of a database (pg_dump, pg_restore, psql, redis-cli): the dynamic linker, names, one connection, plain files.
+constexpr std::string_view dumper_calls[] = {
+    "execve",      "arch_prctl",    "prlimit64",    "getrlimit",  "access",      "faccessat",
+    "faccessat2",  "openat",        "open",         "stat",       "lstat",       "statx",
+    "getdents64",  "readlink",      "readlinkat",   "getcwd",     "fcntl",       "dup",
+    "dup2",        "dup3",          "pipe2",        "umask",      "fadvise64",   "ftruncate",
+    "fsync",       "fdatasync",     "unlink",       "unlinkat",   "rename",      "renameat",
+    "renameat2",   "getuid",        "geteuid",      "getgid",     "getegid",     "getppid",
+    "getpgrp",     "uname",         "sysinfo",      "ioctl",      "connect",     "bind",
+    "getsockname", "getpeername",   "getsockopt",   "setsockopt", "sendto",      "recvfrom",
+    "sendmsg",     "recvmsg",       "sendmmsg",     "recvmmsg",   "shutdown",    "select",
+    "pselect6",    "epoll_create1", "epoll_ctl",    "epoll_wait", "epoll_pwait", "rt_sigtimedwait",
+    "setitimer",   "alarm",         "clock_getres", "getrusage",  "times",
+};
+
 constexpr std::uint64_t MiB = 1 << 20;
 
 constexpr Role roles[role_count] = {
-    // name                 word          confined root   tree       network program memory    files  further syscalls
-    {RoleName::parser, "parser", true, false, none, false, false, 64 * MiB, 8, {}},
-    {RoleName::controller, "controller", false, false, none, true, true, 0, 1024, {}},
-    {RoleName::reader, "reader", true, true, read_any, false, false, 1024 * MiB, 256, reader_calls},
-    {RoleName::transfer, "transfer", true, true, read_any, true, true, 0, 1024, transfer_calls},
-    {RoleName::relay, "relay", true, true, none, false, false, 512 * MiB, 16, {}},
-    {RoleName::extractor, "extractor", true, true, write_any, false, false, 1024 * MiB, 256, extractor_calls},
-    {RoleName::signer, "signer", true, true, none, false, false, 128 * MiB, 16, {}},
-    {RoleName::stager, "stager", true, true, write_any, false, false, 1024 * MiB, 256, stager_calls},
-    {RoleName::prober, "prober", true, true, none, true, false, 512 * MiB, 32, prober_calls},
+    // name                 word          confined root   tree      network  program memory     files  further syscalls
+    {RoleName::parser, "parser", true, false, TreeAccess::none, Network::none, false, 64 * MiB, 8, {}},
+    {RoleName::controller, "controller", false, false, TreeAccess::none, internet, true, 0, 1024, {}},
+    {RoleName::reader, "reader", true, true, read_any, Network::none, false, 1024 * MiB, 256, reader_calls},
+    {RoleName::transfer, "transfer", true, true, read_any, internet, true, 0, 1024, transfer_calls},
+    {RoleName::relay, "relay", true, true, TreeAccess::none, Network::none, false, 512 * MiB, 16, {}},
+    {RoleName::extractor, "extractor", true, true, write_any, Network::none, false, 1024 * MiB, 256, extractor_calls},
+    {RoleName::signer, "signer", true, true, TreeAccess::none, Network::none, false, 128 * MiB, 16, {}},
+    {RoleName::stager, "stager", true, true, write_any, Network::none, false, 1024 * MiB, 256, stager_calls},
+    {RoleName::prober, "prober", true, true, TreeAccess::none, internet, false, 512 * MiB, 32, prober_calls},
+    {RoleName::dumper, "dumper", true, true, TreeAccess::none, internet, true, 0, 64, dumper_calls},
+    {RoleName::local_dumper, "local dumper", true, true, TreeAccess::none, local, true, 0, 64, dumper_calls},
 };
 
 }  // namespace

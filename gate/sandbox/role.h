@@ -8,14 +8,33 @@
 namespace backupctl::sandbox {
 
 /// The child processes of the gate (architecture.md, "Processes"). guardian is no role: it is the gate itself, re-executed.
-enum class RoleName : std::uint8_t { parser, controller, reader, transfer, relay, extractor, signer, stager, prober };
-inline constexpr std::size_t role_count = 9;
+enum class RoleName : std::uint8_t {
+  parser,
+  controller,
+  reader,
+  transfer,
+  relay,
+  extractor,
+  signer,
+  stager,
+  prober,
+  dumper,
+  local_dumper
+};
+inline constexpr std::size_t role_count = 11;
 
 /// Which capabilities a role has *in its own user namespace*, over the idmapped trees alone.
 enum class TreeAccess : std::uint8_t {
   none,
   read_any,   ///< CAP_DAC_READ_SEARCH
   write_any,  ///< what extracting needs: CAP_CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETFCAP
+};
+
+/// Which sockets a role may open.
+enum class Network : std::uint8_t {
+  none,
+  internet,  ///< IPv4 and IPv6 alone
+  local,     ///< AF_UNIX alone, in a network namespace of its own: of the host's sockets just those that its root holds
 };
 
 /// One row of the role table: everything that a role may do. What is not here it cannot do.
@@ -25,8 +44,8 @@ struct Role {
   bool confined;  ///< false only for the controller: containers it starts would inherit the confinement
   bool own_root;  ///< pivoted mount namespace with nothing but its binds
   TreeAccess tree;
-  bool network;              ///< IPv4 and IPv6 sockets; never AF_UNIX
-  bool runs_program;         ///< executes one program of other people (rclone); everyone else executes nothing
+  Network network;
+  bool runs_program;         ///< executes one program of other people (rclone, pg_dump); everyone else executes nothing
   std::uint64_t max_memory;  ///< RLIMIT_AS in bytes, 0: none (Go reserves address space)
   std::uint32_t max_files;   ///< RLIMIT_NOFILE
   std::span<const std::string_view> syscalls;  ///< allowed beyond the base set

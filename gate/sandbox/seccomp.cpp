@@ -201,9 +201,12 @@ Result<> filter_syscalls(const Role& role) {
   filter.add(SCMP_ACT_ERRNO(EINVAL), "prctl");   // thread names
   add_memory_rules(filter, role.runs_program);
   if (!role.syscalls.empty()) add_ioctl_rules(filter);
-  if (role.network)
-    for (const int domain : {AF_INET, AF_INET6})
+  const auto add_sockets = [&](std::initializer_list<int> domains) {
+    for (const int domain : domains)
       filter.add(SCMP_ACT_ALLOW, "socket", {argument(0, SCMP_CMP_EQ, static_cast<std::uint64_t>(domain))});
+  };
+  if (role.network == Network::internet) add_sockets({AF_INET, AF_INET6});
+  if (role.network == Network::local) add_sockets({AF_UNIX});
   if (role.runs_program)
     for (const std::string_view name : dangerous_calls) filter.add(SCMP_ACT_ERRNO(EPERM), name);
   if (const int code = filter.load(); code != 0)

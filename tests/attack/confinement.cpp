@@ -31,7 +31,8 @@ const std::string base = attack::arena;
 bool is_allowed(RoleName role, std::string_view attempt) {
   const bool reads = role == RoleName::reader || role == RoleName::transfer;
   if (attempt == "read-own-tree") return reads;
-  if (role == RoleName::transfer) return attempt == "inet-socket" || attempt == "map-executable";
+  if (role == RoleName::transfer || role == RoleName::dumper) return attempt == "inet-socket" || attempt == "map-executable";
+  if (role == RoleName::local_dumper) return attempt == "map-executable";
   if (role == RoleName::prober) return attempt == "inet-socket";
   return false;
 }
@@ -103,7 +104,7 @@ std::string attempt_in(RoleName name, const std::string& probe, const char* atte
   if (row.tree == sandbox::TreeAccess::read_any) bind(base + "/tree", "/source", {.idmap = userns.get()}, true);
   if (row.tree == sandbox::TreeAccess::write_any)
     bind(base + "/target", "/target", {.writable = true, .idmap = userns.get()}, true);
-  if (name == RoleName::transfer) {
+  if (row.runs_program) {
     bind(probe, probe, {.executable = true}, false);
     spawn.program = probe;
     spawn.argv = {"probe", attempt};
