@@ -22,6 +22,27 @@ bool looks_like_date(std::string_view text) {
 
 std::span<const std::string_view> archive_endings() { return endings; }
 
+std::string_view archive_ending(const Service& service) {
+  switch (service.source) {
+    case SourceKind::tree:
+      return service.format == ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst";
+    case SourceKind::postgres:
+      return "dump";
+    case SourceKind::redis:
+      return "rdb";
+    case SourceKind::volumes:
+    case SourceKind::bucket:
+      return "";
+  }
+  return "";
+}
+
+bool is_of_kind(const Service& service, const ArchiveName& name) {
+  // A tree's format may have been changed.
+  if (service.source == SourceKind::tree) return name.ending.starts_with(".tar.");
+  return name.ending.substr(1) == archive_ending(service);
+}
+
 tl::expected<ArchiveName, std::string> parse_archive_name(std::string_view name) {
   const auto no = [](std::string why) { return tl::make_unexpected(std::move(why)); };
   const auto* ending = std::find_if(endings.begin(), endings.end(), [&](std::string_view e) { return name.ends_with(e); });

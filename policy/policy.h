@@ -85,7 +85,7 @@ enum class ArchiveFormat { tar_gz, tar_zst };
 struct Postgres {
   std::string host;
   std::uint16_t port = 5432;
-  std::string user, database, password_file, sslmode;
+  std::string user, database, password_file, sslmode, sslrootcert;
   bool globals = false;
 };
 struct Redis {

@@ -57,6 +57,7 @@ void read_postgres(Table& table, Service& service) {
   postgres.database = keys->text("database", form::any).value_or("");
   postgres.password_file = keys->text("password_file", form::absolute_path).value_or("");
   postgres.sslmode = keys->word("sslmode", ssl_modes).value_or("");
+  postgres.sslrootcert = keys->text("sslrootcert", form::absolute_path).value_or("");
   postgres.globals = keys->flag("globals").value_or(false);
   keys->reject_others();
 }

@@ -26,6 +26,12 @@ std::span<const std::string_view> archive_endings();
 /// Rule 1: the whole name or nothing. Error: why it is none, in plain words.
 tl::expected<ArchiveName, std::string> parse_archive_name(std::string_view name);
 
+/// The ending of the archives that a service gets, and of which it is restored; without its dot. Empty: its backups are none.
+std::string_view archive_ending(const Service& service);
+/// Whether an archive of that name is of the kind that the service has now: a service that was a tree and is a database now has
+/// archives of both.
+bool is_of_kind(const Service& service, const ArchiveName& name);
+
 enum class Fate : std::uint8_t {
   keep,
   delete_,

@@ -34,7 +34,7 @@ namespace backupctl::manifest {
 /// | service, host     | string           | the service's name; the host name of the machine that made the backup       |
 /// | archive           | string           | the archive's file name; "data" for a mirror                                |
 /// | source, format    | string           | the source's kind (tree, volumes, …); tar.gz, tar.zst, dump, rdb, files     |
-/// | compression       | string           | gzip, zstd, none                                                            |
+/// | compression       | string           | gzip, zstd, zlib (of a dump), none                                          |
 /// | encrypted         | true or false    | whether the remote stores it encrypted (rclone crypt)                       |
 /// | created           | string           | RFC 3339, UTC, whole seconds: 2026-03-01T02:00:00Z                          |
 /// | date              | string           | YYYY-MM-DD, the civil date in the archive's name                            |

@@ -3,7 +3,7 @@
 namespace backupctl::relay {
 namespace {
 
-constexpr std::array<Mode, 8> modes = {{
+constexpr std::array<Mode, 12> modes = {{
     {"progress", 0, progress},
     {"dry-run", 0, dry_run},
     {"listing", 1, listing},
@@ -12,6 +12,10 @@ constexpr std::array<Mode, 8> modes = {{
     {"snapshot", 2, verify_snapshot},
     {"checksum", 0, checksum},
     {"compare", 0, compare_lists},
+    {"messages", 0, messages},
+    {"dump-contents", 2, dump_contents},
+    {"dump-rows", 0, dump_rows},
+    {"query-rows", 0, query_rows},
 }};
 
 }  // namespace

@@ -27,7 +27,7 @@ struct Mode {
   std::size_t arguments;  ///< how many follow it
   ModeFunction run;
 };
-/// All modes: progress, dry-run, listing, hash, manifest, checksum, compare.
+/// All modes, a file each.
 std::span<const Mode> mode_table();
 
 /// Runs the mode that args[0] names and reports how it ended.
@@ -43,5 +43,9 @@ Result<Record> verify_manifest(const Channels& channels, std::span<const std::st
 Result<Record> verify_snapshot(const Channels& channels, std::span<const std::string> args);
 Result<Record> checksum(const Channels& channels, std::span<const std::string> args);
 Result<Record> compare_lists(const Channels& channels, std::span<const std::string> args);
+Result<Record> messages(const Channels& channels, std::span<const std::string> args);
+Result<Record> dump_contents(const Channels& channels, std::span<const std::string> args);
+Result<Record> dump_rows(const Channels& channels, std::span<const std::string> args);
+Result<Record> query_rows(const Channels& channels, std::span<const std::string> args);
 
 }  // namespace backupctl::relay

@@ -8,6 +8,7 @@
 #include "common/io.h"
 #include "gate/config/policy_file.h"
 #include "gate/step/commit.h"
+#include "gate/step/dump_postgres.h"
 #include "gate/step/helpers.h"
 #include "gate/step/read_tree.h"
 #include "gate/step/retention.h"
@@ -74,14 +75,20 @@ Error incomplete(const TreeRead& read, const std::string& kept_as) {
                                       read.faults, read.members, read.first_fault, kept_as)};
 }
 
+/// The file `archive` in the spool, of whatever kind the service is.
+Result<TreeRead> make_archive(Context& context, const policy::Service& service, const Source& source, state::Spool& spool) {
+  if (service.source == policy::SourceKind::postgres) return dump_postgres(context, service, spool);
+  context.output.step("reading and compressing the tree");
+  return read_tree(context, service, source.path, source.tree.get(), spool);
+}
+
 }  // namespace
 
 Result<Report> archive(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
   const auto today = date_in_zone(::time(nullptr), context.policy.gate.timezone);  // pinned here (rule 2)
   if (auto right = check_clock(context, service.name, *today); !right) return pass(right.error());
-  const std::string name = fmt::format("{}-{}.{}", service.name, format_date(*today),
-                                       service.format == policy::ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst");
+  const std::string name = fmt::format("{}-{}.{}", service.name, format_date(*today), policy::archive_ending(service));
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
@@ -106,8 +113,7 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
 
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
-  context.output.step("reading and compressing the tree");
-  auto read = read_tree(context, service, source->path, source->tree.get(), *spool);
+  auto read = make_archive(context, service, *source, *spool);
   if (!read) return pass(read.error());
   if (auto still = source->rest.still(context); !still) return pass(still.error());
   add_snapshot(*read, *source);

@@ -8,9 +8,15 @@
 
 #include "common/io.h"
 #include "gate/step/signed_manifest.h"
+#include "policy/retention.h"
 
 namespace backupctl::step {
 namespace {
+
+/// What an archive of that format is compressed with as it lies there (PostgreSQL's custom format compresses with zlib inside).
+std::string_view compression(std::string_view format) {
+  return format == "tar.gz" ? "gzip" : format == "tar.zst" ? "zstd" : format == "dump" ? "zlib" : "none";
+}
 
 /// D1: what lies on the remote is, byte for byte, what was made here.
 Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read) {
@@ -42,13 +48,15 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
 
 Result<> write_manifest(Context& context, const policy::Service& service, CivilDate date, const std::string& name,
                         const TreeRead& read, const state::Spool& spool, const std::string& keys, bool adopted) {
-  const bool gzip = adopted ? name.ends_with(".tar.gz") : service.format == policy::ArchiveFormat::tar_gz;
+  // What was found is what its name says, of whatever format archives are made now.
+  const auto found = policy::parse_archive_name(name);
+  const std::string_view format = adopted && found ? found->ending.substr(1) : policy::archive_ending(service);
   manifest::Manifest manifest = tree_manifest(context, service, date, read);
   manifest.adopted = adopted;
   if (adopted) manifest.consistency = "unknown";
   manifest.archive = name;
-  manifest.format = gzip ? "tar.gz" : "tar.zst";
-  manifest.compression = gzip ? "gzip" : "zstd";
+  manifest.format = format;
+  manifest.compression = compression(format);
   manifest.size = read.archive_bytes;
   manifest.sha256 = read.digest;
   manifest.members = read.members;

@@ -143,9 +143,9 @@ Result<Report> list_backups(Context& context, const policy::Service& service) {
 }  // namespace
 
 Result<Report> list(Context& context, const policy::Plan& plan) {
-  if (plan.service != nullptr &&
-      (plan.service->source == policy::SourceKind::tree || plan.service->source == policy::SourceKind::volumes))
-    return list_backups(context, *plan.service);
+  const bool has_backups = plan.service != nullptr && (plan.service->source == policy::SourceKind::volumes ||
+                                                       !policy::archive_ending(*plan.service).empty());
+  if (has_backups) return list_backups(context, *plan.service);
   for (const auto& [name, service] : context.policy.services)
     if ((plan.service == &service || (plan.service == nullptr && plan.target == nullptr)) && policy::may_use(plan.client, name))
       print_service(context, name, policy::source_rule(service.source).word, service.remotes);

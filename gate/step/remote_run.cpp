@@ -11,35 +11,24 @@
 #include "gate/remote/names.h"
 #include "gate/remote/standstill.h"
 #include "gate/sandbox/helper.h"
+#include "gate/step/network_files.h"
 #include "gate/step/remote_files.h"
 
 namespace backupctl::step {
 namespace {
 
-/// What rclone, a dynamically linked Go program, finds of the host, where it exists: itself, its libraries (the one way in for
-/// executable code), names and certificates for TLS, and a null device, without which Go panics.
-struct HostFile {
-  const char* path;
-  bool executable = false;
-  bool device = false;
-};
-constexpr HostFile host_files[] = {
-    {remote::rclone_program, true},
-    {"/lib64/ld-linux-x86-64.so.2", true},
-    {"/lib/x86_64-linux-gnu/libc.so.6", true},
-    {"/lib/x86_64-linux-gnu/libresolv.so.2", true},
-    {"/lib/x86_64-linux-gnu/libpthread.so.0", true},
-    {"/lib/ld-linux-aarch64.so.1", true},
-    {"/lib/aarch64-linux-gnu/libc.so.6", true},
-    {"/lib/aarch64-linux-gnu/libresolv.so.2", true},
-    {"/lib/aarch64-linux-gnu/libpthread.so.0", true},
-    {"/etc/passwd"},
-    {"/etc/hosts"},
-    {"/etc/nsswitch.conf"},
-    {"/etc/resolv.conf"},
-    {"/etc/mime.types"},
-    {"/etc/ssl/certs/ca-certificates.crt"},  // never all of /etc/ssl: private/ is there
-    {"/dev/null", false, true},
+/// The executable code that rclone, a dynamically linked Go program, finds of the host, where it exists: itself and its
+/// libraries.
+constexpr const char* programs[] = {
+    remote::rclone_program,
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/lib/x86_64-linux-gnu/libresolv.so.2",
+    "/lib/x86_64-linux-gnu/libpthread.so.0",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib/aarch64-linux-gnu/libc.so.6",
+    "/lib/aarch64-linux-gnu/libresolv.so.2",
+    "/lib/aarch64-linux-gnu/libpthread.so.0",
 };
 
 /// Held by the one request that reads what lies on remotes while it has a loan. One lock for all of them: a remote may wrap
@@ -143,8 +132,10 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
 
 Result<> RemoteFiles::furnish(const Run& run) {
   worker_.clear();
-  for (const HostFile& file : host_files)
-    if (auto shown = worker_.show_file(file.path, file.executable, file.device); !shown) return shown;
+  for (const char* const program : programs)
+    if (auto shown = worker_.show_file(program, true); !shown) return shown;
+  if (auto shown = worker_.show_file("/etc/mime.types"); !shown) return shown;
+  if (auto shown = show_network_files(worker_); !shown) return shown;
   if (vault_)
     if (auto shown = worker_.show_directory(vault_->directory(), sandbox::config_dir, true); !shown) return shown;
   if (directory_)

@@ -10,6 +10,7 @@
 #include "common/io.h"
 #include "gate/journal/journal.h"
 #include "gate/step/helpers.h"
+#include "policy/verb_rules.h"
 #include "version.h"
 
 namespace backupctl::step {
@@ -39,7 +40,7 @@ manifest::Manifest tree_manifest(const Context& context, const policy::Service& 
   manifest::Manifest manifest;
   manifest.service = service.name;
   manifest.host = host_name();
-  manifest.source = service.source == policy::SourceKind::volumes ? "volumes" : "tree";
+  manifest.source = service.source == policy::SourceKind::tree ? "tree" : policy::source_rule(service.source).word;
   manifest.created = ::time(nullptr);
   manifest.date = format_date(date);
   manifest.source_bytes = read.source_bytes;

@@ -8,6 +8,7 @@ namespace backupctl::step {
 
 Result<Source> open_source(Context& context, const policy::Service& service) {
   Source source;
+  if (service.source != policy::SourceKind::tree) return source;  // a server, which is asked when it is needed
   source.path = service.path;
   if (service.consistency == policy::Consistency::snapshot) {
     source.path = fmt::format("{}/snapshot/{}", service.staging, snapshot::tree_name);

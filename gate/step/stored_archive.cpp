@@ -21,22 +21,24 @@ namespace {
 enum class Doubtful { pass_over, is_an_error };
 
 /// The newest archive (of the wished date) on one remote that has a good manifest.
-Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& files, const std::string& service,
+Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& files, const policy::Service& service,
                                              const std::optional<CivilDate>& date, const std::string& keys, Doubtful doubtful) {
-  auto entries = files.list(files.layout().archives(service));
+  auto entries = files.list(files.layout().archives(service.name));
   if (!entries) return pass(entries.error());
   std::sort(entries->begin(), entries->end(), [](const Entry& a, const Entry& b) { return a.name > b.name; });
   std::set<std::string_view> there;
   for (const Entry& entry : *entries) there.insert(entry.name);
   for (const Entry& entry : *entries) {
     const auto name = policy::parse_archive_name(entry.name);
-    if (entry.directory || !name || name->service != service || (date && name->date != *date)) continue;
+    if (entry.directory || !name || name->service != service.name || !policy::is_of_kind(service, *name) ||
+        (date && name->date != *date))
+      continue;
     const std::string beside = entry.name + std::string(manifest_ending);
     if (!there.contains(beside)) {
       context.output.note(fmt::format("{} on {} is passed over: it has no manifest", entry.name, files.remote().name), true);
       continue;
     }
-    const auto manifest = files.check_manifest(files.layout().archive(service, beside), service, entry.name, keys);
+    const auto manifest = files.check_manifest(files.layout().archive(service.name, beside), service.name, entry.name, keys);
     // Only what is wrong with the archive itself leads to an older one; a remote that fails must not (X6).
     if (!manifest && manifest.error().exit != Exit::bad_data) return pass(manifest.error());
     if (manifest && manifest->number[2] == 1 && manifest->number[0] == entry.size)
@@ -50,7 +52,7 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
                   "{} on {} does not verify: {}; a restore passes it over and takes an older one; find out who wrote there, "
                   "and make it anew "
                   "on the host: backupctl --archive {} --replace",
-                  entry.name, files.remote().name, why, service);
+                  entry.name, files.remote().name, why, service.name);
     context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name, why), true);
   }
   return std::optional<StoredArchive>{};
@@ -81,7 +83,7 @@ Result<StoredArchive> find_archive(Context& context, const policy::Service& serv
                                    const std::string& keys, const std::vector<std::string>& remotes) {
   std::optional<StoredArchive> best;
   const auto asked = ask_remotes(context, remotes, [&](RemoteFiles& files) -> Result<bool> {
-    auto found = find_on(context, files, service.name, date, keys, Doubtful::pass_over);
+    auto found = find_on(context, files, service, date, keys, Doubtful::pass_over);
     if (!found) return pass(found.error());
     if (found->has_value() && (!best || (*found)->date > best->date)) best = std::move(**found);
     return best.has_value();
@@ -104,7 +106,7 @@ Result<StoredArchive> find_archive(Context& context, const policy::Service& serv
 }
 
 Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const policy::Service& service, const std::string& keys) {
-  auto found = find_on(context, files, service.name, {}, keys, Doubtful::is_an_error);
+  auto found = find_on(context, files, service, {}, keys, Doubtful::is_an_error);
   if (!found) return pass(found.error());
   if (!*found)
     return fail(Exit::bad_data,

@@ -85,6 +85,13 @@ Result<> Worker::show_file(const std::string& path, bool executable, bool device
              {.target = path, .directory = false});
 }
 
+Result<> Worker::show_libraries(const std::string& path) {
+  UniqueFd fd = open_no_symlinks(path, O_PATH | O_DIRECTORY);
+  if (!fd) return {};
+  // A library's name is a link to the file with its version (ldconfig(8)).
+  return add(fd.get(), path, {.executable = true, .follow_symlinks = true}, {.target = path});
+}
+
 Result<monitor::Child> start_helper(const Worker& worker, const std::string& program, const std::vector<std::string>& args,
                                     int in, int out, const std::vector<int>& extra) {
   monitor::Spawn spawn;

@@ -29,6 +29,9 @@ class Worker {
   /// Shows one file of the host at its own path, if it is there: libraries, certificates, /dev/null.
   Result<> show_file(const std::string& path, bool executable = false, bool device = false);
 
+  /// Shows a directory of the host's shared libraries at its own path, if it is there, so that a program can load them.
+  Result<> show_libraries(const std::string& path);
+
   /// Takes all trees away again: a mount can be given to one child only, the uid and namespace to one after the other.
   void clear();
 

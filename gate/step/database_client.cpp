@@ -1,0 +1,116 @@
+#include "gate/step/database_client.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "common/escape.h"
+#include "common/io.h"
+#include "gate/sandbox/helper.h"
+#include "gate/step/network_files.h"
+#include "gate/step/worker.h"
+
+namespace backupctl::step {
+namespace {
+
+/// The directories of libraries of a Debian system (Debian Policy, 9.1.1; FHS), and the dynamic linkers that programs name.
+constexpr const char* library_directories[] = {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"};
+constexpr const char* linkers[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"};
+
+/// The secret in a folder of its own that the worker's uid alone may enter; swept with the spool after a crash.
+Result<state::Spool> write_secret(Context& context, const vault::SecretText& secret, uid_t uid) {
+  auto folder = state::Spool::make(context.state);
+  if (!folder) return folder;
+  const UniqueFd file = open_beneath(folder->fd(), "secret", O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (!file || ::fchown(file.get(), uid, uid) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot write a private file in {}", folder->path());
+  if (auto written = write_all(file.get(), secret.bytes); !written) return pass(written.error());
+  if (auto given = folder->give_to(uid); !given) return pass(given.error());
+  return folder;
+}
+
+Result<> furnish(Worker& worker, const DatabaseClient& client, const state::Spool* secret) {
+  for (const char* const directory : library_directories)
+    if (auto shown = worker.show_libraries(directory); !shown) return shown;
+  for (const char* const linker : linkers)
+    if (auto shown = worker.show_file(linker, true); !shown) return shown;
+  if (auto shown = worker.show_file(client.argv[0], true); !shown) return shown;
+  if (auto shown = show_network_files(worker); !shown) return shown;
+  if (!client.socket.empty())
+    if (auto shown = worker.show_file(client.socket); !shown) return shown;
+  for (const std::string& certificate : client.certificates)
+    if (auto shown = worker.show_file(certificate); !shown) return shown;
+  if (secret != nullptr)
+    if (auto shown = worker.show_directory(secret->path(), sandbox::config_dir, false); !shown) return shown;
+  if (client.spool == nullptr) return {};
+  if (auto given = client.spool->give_to(worker.uid()); !given) return given;
+  return worker.show_directory(client.spool->path(), sandbox::spool_dir, true);
+}
+
+}  // namespace
+
+Result<ClientRun> run_client(Context& context, const DatabaseClient& client) {
+  if (auto program = open_trusted_program(client.argv[0]); !program) return pass(program.error());
+  auto worker = Worker::hire(context, client.network ? sandbox::RoleName::dumper : sandbox::RoleName::local_dumper);
+  if (!worker) return pass(worker.error());
+  std::optional<state::Spool> secret;
+  if (client.secret != nullptr) {
+    auto written = write_secret(context, *client.secret, worker->uid());
+    if (!written) return pass(written.error());
+    secret.emplace(std::move(*written));
+  }
+  if (auto done = furnish(*worker, client, secret ? &*secret : nullptr); !done) return pass(done.error());
+  auto words = make_pipe();
+  auto data = make_pipe();
+  if (!words || !data) return fail(Exit::unavailable, "no pipe could be made to talk to {}", client.argv[0]);
+  const bool listens = !client.listener.empty();
+  monitor::Spawn spawn;
+  spawn.cage = worker->cage();
+  spawn.program = client.argv[0];
+  spawn.argv = client.argv;
+  spawn.env = client.env;
+  spawn.in = client.in;
+  spawn.out = listens ? data->write.get() : client.out;
+  spawn.err = words->write.get();
+
+  ClientRun run;
+  monitor::Job job(context.session);
+  std::vector<Worker> relays;
+  relays.reserve(2);
+  const auto add_relay = [&](const std::vector<std::string>& mode, int in, monitor::Job::OnRecord on) -> Result<std::size_t> {
+    auto relay = Worker::hire(context, sandbox::RoleName::relay);
+    if (!relay) return pass(relay.error());
+    relays.push_back(std::move(*relay));
+    auto child = start_helper(relays.back(), "backupctl-relay", mode, in, -1);
+    if (!child) return pass(child.error());
+    return job.add(std::move(*child), std::move(on));
+  };
+  const auto said = add_relay({"messages"}, words->read.get(), [&](const Record& record) {
+    if (record.kind != Record::Kind::note) return false;
+    run.words.push_back(escape_line(record.view()));
+    return true;
+  });
+  if (!said) return pass(said.error());
+  std::size_t listener = 0;
+  if (listens) {
+    const auto added = add_relay(client.listener, data->read.get(), client.on_record);
+    if (!added) return pass(added.error());
+    listener = *added;
+  }
+  auto child = monitor::spawn(spawn);
+  if (!child) return pass(child.error());
+  const std::size_t place = job.add(std::move(*child));
+  for (Pipe* const pipe : {&*words, &*data}) pipe->read.reset(), pipe->write.reset();
+  const Result<> ended = job.run();
+  if (!ended && context.session.over()) return pass(ended.error());
+  run.status = job.ending(place).status;
+  // A client that failed said why; what a listener makes of half an output is no better answer.
+  if (!ended && run.status == 0) return pass(ended.error());
+  if (listens && job.ending(listener).result) run.listened = *job.ending(listener).result;
+  if (client.spool != nullptr)
+    if (auto back = client.spool->take_back(); !back) return pass(back.error());
+  return run;
+}
+
+}  // namespace backupctl::step

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/record.h"
+#include "gate/monitor/job.h"
+#include "gate/state/spool.h"
+#include "gate/step/context.h"
+#include "gate/vault/secret.h"
+
+namespace backupctl::step {
+
+/// A program that a database's makers ship (pg_dump, redis-cli, …), to be run once. Descriptors are not owned.
+struct DatabaseClient {
+  std::vector<std::string> argv = {};  ///< argv[0] an absolute path; no secret stands here
+  std::vector<std::string> env = {};   ///< the whole environment, NAME=value
+  std::string socket = {};  ///< the server's socket on this host, shown under the same path; then there is no network
+  bool network = false;     ///< otherwise it reaches nothing but what it is given here
+  const vault::SecretText* secret = nullptr;   ///< what it finds in secret_file, readable by itself alone (X4)
+  std::vector<std::string> certificates = {};  ///< files shown under their own paths
+  state::Spool* spool = nullptr;               ///< a folder that it may write, shown at /spool
+  int in = -1, out = -1;
+  std::vector<std::string> listener = {};  ///< a relay mode that reads its standard output instead of `out`
+  monitor::Job::OnRecord on_record = {};   ///< sees the listener's entries
+};
+
+/// Where a DatabaseClient finds its secret.
+inline constexpr const char* secret_file = "/config/secret";
+
+/// How it ended. What a server said stands in its words: they are escaped (X10), and decide nothing but which error is told.
+struct ClientRun {
+  int status = -1;                 ///< exit status, or 128 + signal
+  std::vector<std::string> words;  ///< the first lines of its standard error
+  Record listened;                 ///< the listener's result
+};
+
+/// Runs it in the role "dumper" or "local dumper". Error: it could not be run, or the session is over (S5), or what the
+/// listener found wrong; a program that ends badly is no Error here.
+Result<ClientRun> run_client(Context& context, const DatabaseClient& client);
+
+}  // namespace backupctl::step
