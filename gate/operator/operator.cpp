@@ -23,6 +23,8 @@ constexpr Command commands[] = {
      "verify a backup and put it in place, with a way back, or into an empty directory", true, restore},
     {"--restore", "NAME [--snapshot-id ID|latest] [--from local|REMOTE|DIR] [--yes]",
      "the same of a service of volumes, on the host that took the snapshot or another one", true, restore},
+    {"--restore", "NAME [--archive DATE|latest] [--into DATABASE] [--table TABLE] [--with-clients] [--remote REMOTE] [--yes]",
+     "the same of a database, in one transaction; into another one, or one table alone", true, restore},
     {"--restore-commit", "NAME", "give up the old files that a restore in place has kept", true, restore_commit},
     {"--restore-rollback", "NAME", "put the old files back in place", true, restore_rollback},
     {"--drill", "NAME|--all [--scratch DIR]", "rehearse a restore of the newest backup, and keep a signed record of it", true,
@@ -44,7 +46,7 @@ Exit help() {
   std::string text =
       "backupctl, the host's backup gate. As root, on the host:\n\n"
       "  backupctl [--policy FILE] VERB [NAME] [OPTION…]      the verbs a client has, see backupctl(8):\n"
-      "      --stop --snapshot --sync --archive [--replace] --start --backup --sync-extra --verify --export --status --list\n"
+      "      --stop --snapshot --sync --archive [--replace] --start --backup [--replace] --sync-extra --verify --export --status --list\n"
       "      --version\n";
   for (const Command& command : commands)
     text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);

@@ -26,7 +26,7 @@ Exit recover(const std::string& policy_path, const Args& args);
 Exit restore(const std::string& policy_path, const Args& args);
 Exit restore_commit(const std::string& policy_path, const Args& args);
 Exit restore_rollback(const std::string& policy_path, const Args& args);
-/// A verb of the command language, in its own grammar, plus --replace behind --archive NAME.
+/// A verb of the command language, in its own grammar, plus --replace behind --archive NAME and --backup NAME.
 Exit run_verb(const std::string& policy_path, const Args& args);
 
 /// Says the sentence on standard error. @return the Error's exit code

@@ -33,8 +33,31 @@ void drop_covered(std::vector<std::string>& paths) {
   });
 }
 
-/// The operator's words for what step::restore() does. @param of_tree  some mean nothing for volumes
-Result<step::RestoreWish> parse(const Args& args, bool& yes, bool& of_tree) {
+/// For which kinds of sources the operator's words mean something.
+struct Given {
+  bool of_tree = false, of_archive = false, of_snapshot = false, of_database = false;
+};
+
+/// What of them means nothing for this one, as a sentence; empty: nothing.
+std::string misplaced(const Given& given, policy::SourceKind source) {
+  switch (source) {
+    case policy::SourceKind::tree:
+      return given.of_snapshot   ? "--snapshot-id and --from are for a service of volumes"
+             : given.of_database ? "--into, --table and --with-clients are for a database"
+                                 : "";
+    case policy::SourceKind::volumes:
+      return given.of_tree || given.of_archive || given.of_database
+                 ? "a service of volumes is restored with --snapshot-id and --from"
+                 : "";
+    default:
+      return given.of_tree || given.of_snapshot
+                 ? "a database is restored with --archive, --remote, --into, --table and --with-clients"
+                 : "";
+  }
+}
+
+/// The operator's words for what step::restore() does.
+Result<step::RestoreWish> parse(const Args& args, bool& yes, Given& given) {
   step::RestoreWish wish;
   std::string archive = "latest", snapshot = "latest";
   CLI::App app("backupctl --restore");
@@ -48,6 +71,11 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes, bool& of_tree) {
   auto* const id = app.add_option("--snapshot-id", snapshot);
   auto* const from = app.add_option("--from", wish.snapshot.from);
   for (CLI::Option* const other : {date, only, mirror, to, remote}) id->excludes(other), from->excludes(other);
+  auto* const into = app.add_option("--into", wish.into);
+  auto* const table = app.add_option("--table", wish.table);
+  auto* const clients = app.add_flag("--with-clients", wish.with_clients);
+  for (CLI::Option* const one : {into, table, clients})
+    for (CLI::Option* const other : {only, mirror, to, id, from}) one->excludes(other);
   app.add_flag("--yes", yes);
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
@@ -55,10 +83,14 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes, bool& of_tree) {
     return fail(
         Exit::not_a_request,
         "--restore wants NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes], or "
-        "of volumes NAME [--snapshot-id ID|latest] [--from local|REMOTE|DIR] [--yes] ({}); nothing was done",
+        "of volumes NAME [--snapshot-id ID|latest] [--from local|REMOTE|DIR] [--yes], or of a database NAME [--archive "
+        "DATE|latest] [--into DATABASE] [--table TABLE] [--with-clients] [--remote REMOTE] [--yes] ({}); nothing was done",
         error.what());
   }
-  of_tree = date->count() + only->count() + mirror->count() + to->count() + remote->count() > 0;
+  given.of_tree = only->count() + mirror->count() + to->count() > 0;
+  given.of_archive = date->count() + remote->count() > 0;
+  given.of_snapshot = id->count() + from->count() > 0;
+  given.of_database = into->count() + table->count() + clients->count() > 0;
   if (archive != "latest") wish.date = parse_date(archive);
   if (!wish.mirror && archive != "latest" && !wish.date)
     return fail(Exit::not_a_request, "--archive wants a date that exists, YYYY-MM-DD, or \"latest\"; nothing was done");
@@ -92,6 +124,11 @@ std::string question(const step::RestoreWish& wish, const policy::Service& servi
         "the {} volumes of {} would be replaced by {}, with the service stopped meanwhile, and the old ones kept until "
         "--restore-commit",
         service.volumes.size(), service.name, wish.snapshot.id ? "snapshot " + *wish.snapshot.id : "the newest snapshot");
+  if (service.source == policy::SourceKind::postgres)
+    return fmt::format(
+        "{} of the database {} would be replaced by the archive of {}, and what is there kept until --restore-commit",
+        wish.table.empty() ? "all" : "the table " + wish.table, service.postgres.database,
+        wish.date ? format_date(*wish.date) : "the latest date");
   const std::string& path = service.path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
   return fmt::format(
@@ -102,8 +139,9 @@ std::string question(const step::RestoreWish& wish, const policy::Service& servi
 }  // namespace
 
 Exit restore(const std::string& policy_path, const Args& args) {
-  bool yes = false, of_tree = false;
-  const auto wish = parse(args, yes, of_tree);
+  bool yes = false;
+  Given given;
+  const auto wish = parse(args, yes, given);
   if (!wish) return complain(wish.error());
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
@@ -111,16 +149,14 @@ Exit restore(const std::string& policy_path, const Args& args) {
   if (service == policy->services.end())
     return complain(
         {Exit::not_permitted, fmt::format("the policy names no service {}; nothing was done", escape_line(wish->service, 64))});
-  const bool volumes = service->second.source == policy::SourceKind::volumes;
-  if (volumes ? of_tree : !wish->snapshot.from.empty() || wish->snapshot.id)
-    return complain({Exit::not_a_request, volumes
-                                              ? "a service of volumes is restored with --snapshot-id and --from; nothing was "
-                                                "done"
-                                              : "--snapshot-id and --from are for a service of volumes; nothing was done"});
-  if (const std::string asked = question(*wish, service->second); wish->to.empty() && !yes && !is_confirmed(asked))
+  if (const std::string wrong = misplaced(given, service->second.source); !wrong.empty())
+    return complain({Exit::not_a_request, wrong + "; nothing was done"});
+  const bool tree = service->second.source == policy::SourceKind::tree;
+  if (const std::string asked = question(*wish, service->second);
+      wish->to.empty() && wish->into.empty() && !yes && !is_confirmed(asked))
     return complain(
-        {Exit::not_a_request, asked + (volumes ? ": say --yes to do it; nothing was done"
-                                               : ": say --yes to do it, or name another place with --to; nothing was done")});
+        {Exit::not_a_request, asked + (tree ? ": say --yes to do it, or name another place with --to; nothing was done"
+                                            : ": say --yes to do it; nothing was done")});
   return run_host_step(*policy, policy_path, "--restore", args, wish->service,
                        [&](step::Context& context) { return step::restore(context, *wish); });
 }

@@ -12,7 +12,7 @@ namespace backupctl::operate {
 Exit run_verb(const std::string& policy_path, const Args& args) {
   Args words = args;
   const auto replace = std::find(words.begin(), words.end(), "--replace");
-  const bool replaces = replace != words.end() && words[0] == "--archive";
+  const bool replaces = replace != words.end() && (words[0] == "--archive" || words[0] == "--backup");
   if (replaces) words.erase(replace);
   // The command line is put into the request's own grammar, so that the host and the gate accept the same.
   std::string request = "backupctl";

@@ -26,10 +26,19 @@ bool take_number(std::string_view& text, std::int64_t& number) {
   return true;
 }
 
+/// What something else must not be restored without: of schemas, types and functions it is taken that they are there.
+constexpr std::string_view relations[] = {"TABLE ",      "VIEW ", "MATERIALIZED VIEW ", "FOREIGN TABLE ", "SEQUENCE ",
+                                          "CONSTRAINT ", "INDEX "};
+constexpr std::string_view no_relations[] = {"TABLE DATA ", "TABLE ATTACH ", "SEQUENCE SET ", "SEQUENCE OWNED BY ",
+                                             "INDEX ATTACH "};
+
+bool starts_with_any(std::string_view what, std::span<const std::string_view> words) {
+  return std::ranges::any_of(words, [&](std::string_view word) { return what.starts_with(word); });
+}
+
 struct Entry {
   std::int64_t id = 0;
-  bool rows = false;
-  bool own_foreign_key = false;
+  Belonging kind = Belonging::definition;
   bool view = false;
   std::vector<std::int64_t> needs = {};
 };
@@ -45,7 +54,11 @@ class Belongings {
   /// @param what  of a line, from its kind on
   void add(std::int64_t id, std::string_view what) {
     if (what.starts_with(table_)) selected_.insert(id);
-    entries_.push_back({id, what.starts_with(rows_), what.starts_with(foreign_key_),
+    if (starts_with_any(what, relations) && !starts_with_any(what, no_relations)) relations_.insert(id);
+    entries_.push_back({id,
+                        what.starts_with(rows_)          ? Belonging::rows
+                        : what.starts_with(foreign_key_) ? Belonging::foreign_key
+                                                         : Belonging::definition,
                         what.starts_with("VIEW ") || what.starts_with("MATERIALIZED VIEW ")});
   }
   void add_dependency(std::int64_t id) {
@@ -64,21 +77,22 @@ class Belongings {
       Record record;
       record.kind = Record::Kind::entry;
       record.number[0] = entry.id;
-      record.number[1] = entry.rows ? 1 : 0;
+      record.number[1] = static_cast<std::int64_t>(entry.kind);
       send_record(report, record);
     }
   }
 
  private:
   [[nodiscard]] bool belongs(const Entry& entry) const {
-    if (entry.own_foreign_key) return true;
-    return !entry.view && !entry.needs.empty() &&
-           std::ranges::all_of(entry.needs, [&](std::int64_t id) { return selected_.contains(id); });
+    const auto is_selected = [&](std::int64_t id) { return selected_.contains(id); };
+    const auto is_there = [&](std::int64_t id) { return selected_.contains(id) || !relations_.contains(id); };
+    return entry.kind == Belonging::foreign_key ||
+           (!entry.view && std::ranges::any_of(entry.needs, is_selected) && std::ranges::all_of(entry.needs, is_there));
   }
 
   std::string table_, rows_, foreign_key_;
   std::vector<Entry> entries_;
-  std::set<std::int64_t> selected_;
+  std::set<std::int64_t> selected_, relations_;
 };
 
 }  // namespace

@@ -10,16 +10,26 @@
 namespace backupctl::state {
 namespace {
 
+constexpr char going_on = '?';
+
 std::string name_of(const std::string& service) { return "kept/" + service; }
+/// Its content is the part; while the restore goes on, behind a mark.
+std::string part_name(const std::string& service) { return name_of(service) + ".part"; }
 std::string begun_name(const std::string& service) { return name_of(service) + ".begun"; }  // no service has a dot in its name
 
 }  // namespace
 
-Result<std::optional<UniqueFd>> open_kept(const StateDir& state, const std::string& service) {
-  UniqueFd file = open_beneath(state.fd(), name_of(service), O_RDONLY);
-  if (!file && errno == ENOENT) return std::optional<UniqueFd>{};
-  if (!file) return fail_errno(Exit::io_error, errno, "cannot open {}", state.at(name_of(service)));
-  return std::optional(std::move(file));
+Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& service) {
+  Kept kept{open_beneath(state.fd(), name_of(service), O_RDONLY), {}, true};
+  if (!kept.file && errno == ENOENT) return std::optional<Kept>{};
+  if (!kept.file) return fail_errno(Exit::io_error, errno, "cannot open {}", state.at(name_of(service)));
+  const UniqueFd part = open_beneath(state.fd(), part_name(service), O_RDONLY);
+  if (!part) return fail_errno(Exit::io_error, errno, "cannot open {}", state.at(part_name(service)));
+  auto text = read_all(part.get(), 4096);
+  if (!text) return pass(text.error());
+  kept.concluded = !text->starts_with(going_on);
+  kept.part = kept.concluded ? *text : text->substr(1);
+  return std::optional(std::move(kept));
 }
 
 Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service) {
@@ -29,7 +39,9 @@ Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service) {
   return file;
 }
 
-Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file) {
+Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part) {
+  // The part first: whoever finds the file finds what it is of.
+  if (auto written = write_file_durably(state.at(part_name(service)), going_on + part, 0600); !written) return written;
   const UniqueFd folder = open_beneath(state.fd(), "kept", O_RDONLY | O_DIRECTORY);
   if (::fsync(file.get()) != 0 || !folder ||
       ::renameat(state.fd(), begun_name(service).c_str(), state.fd(), name_of(service).c_str()) != 0 ||
@@ -38,8 +50,14 @@ Result<> keep(const StateDir& state, const std::string& service, const UniqueFd&
   return {};
 }
 
+Result<> conclude_kept(const StateDir& state, const std::string& service) {
+  const auto kept = open_kept(state, service);
+  if (!kept) return pass(kept.error());
+  return kept->has_value() ? write_file_durably(state.at(part_name(service)), (*kept)->part, 0600) : Result<>{};
+}
+
 Result<> remove_kept(const StateDir& state, const std::string& service) {
-  for (const std::string& name : {name_of(service), begun_name(service)})
+  for (const std::string& name : {name_of(service), part_name(service), begun_name(service)})
     if (::unlinkat(state.fd(), name.c_str(), 0) != 0 && errno != ENOENT)
       return fail_errno(Exit::io_error, errno, "cannot remove {}; try again", state.at(name));
   return {};

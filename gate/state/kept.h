@@ -11,14 +11,21 @@
 /// directory, root's alone. Of trees see exchange_record.h.
 namespace backupctl::state {
 
-/// Opened for reading; nothing where nothing is kept. Error: Exit::io_error.
-Result<std::optional<UniqueFd>> open_kept(const StateDir& state, const std::string& service);
+struct Kept {
+  UniqueFd file;     ///< open for reading
+  std::string part;  ///< what of the service it is; empty: all of it
+  bool concluded;    ///< false: whether what is there was replaced already is not known, since the restore was killed
+};
+/// Nothing where nothing is kept. Error: Exit::io_error.
+Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& service);
 
 /// A new empty file for it, which is nothing until keep() was called; what a run that was killed left of one is gone.
 /// Error: Exit::io_error.
 Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service);
 /// From here on it is there, whatever happens (fsync, rename, fsync). Error: Exit::io_error.
-Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file);
+Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part = {});
+/// The restore is done, and what is kept waits for a decision. Error: Exit::io_error.
+Result<> conclude_kept(const StateDir& state, const std::string& service);
 /// Gives up what is kept and what was begun. Error: Exit::io_error.
 Result<> remove_kept(const StateDir& state, const std::string& service);
 

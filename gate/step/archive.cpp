@@ -64,8 +64,8 @@ Error suspicious(const policy::Service& service, std::int64_t bytes, std::uint64
       Exit::bad_data,
       fmt::format("suspicious: {} is kept apart, since its {} bytes are fewer than the {} that guard.max_shrink leaves of its "
                   "predecessors; nothing was "
-                  "deleted; look at the service's data, and if it is right, run on the host: backupctl --archive {} --replace",
-                  kept_as, bytes, least, service.name)};
+                  "deleted; look at the service's data, and if it is right, run on the host: {} --replace",
+                  kept_as, bytes, least, archive_command(service))};
 }
 
 /// The sentence for a run that is not complete (D2).
@@ -128,9 +128,10 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   auto manifest = write_manifest(context, service, *today, final_name, *read, *spool, *keys);
   if (!manifest) return pass(manifest.error());
 
-  std::vector<monitor::Field> fields = {
-      monitor::text_field("archive", final_name), monitor::bytes_field("size", read->archive_bytes),
-      monitor::bytes_field("source", read->source_bytes), monitor::number_field("members", read->members)};
+  std::vector<monitor::Field> fields = {monitor::text_field("archive", final_name),
+                                        monitor::bytes_field("size", read->archive_bytes)};
+  if (read->source_bytes > 0) fields.push_back(monitor::bytes_field("source", read->source_bytes));
+  fields.push_back(monitor::number_field("members", read->members));
   std::int64_t deleted = 0;
   const auto serve = [&](Lacking& lack) -> Result<> {
     auto files = RemoteFiles::open(context, *lack.remote);

@@ -31,6 +31,10 @@ Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std:
 
 }  // namespace
 
+std::string archive_command(const policy::Service& service) {
+  return fmt::format("backupctl {} {}", service.source == policy::SourceKind::tree ? "--archive" : "--backup", service.name);
+}
+
 Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const std::string& archive,
                           const std::string& keys) {
   auto entries = remote.list(remote.layout().archives(service));

@@ -19,6 +19,9 @@ inline constexpr std::string_view partial_ending = ".partial";
 inline constexpr std::string_view manifest_ending = ".manifest.json";
 inline constexpr std::string_view checksum_ending = ".sha256";
 
+/// How the operator makes an archive of this service, for sentences: "backupctl --archive NAME".
+std::string archive_command(const policy::Service& service);
+
 /// What a remote holds under an archive's name.
 struct Presence {
   bool committed = false;  ///< with a manifest that is complete, signed by a trusted key, and fits it in name, service and size

@@ -8,7 +8,7 @@
 #include "gate/journal/journal.h"
 #include "gate/state/exchange.h"
 #include "gate/step/in_place.h"
-#include "gate/step/restore.h"
+#include "gate/step/restore_postgres.h"
 #include "gate/step/service_start.h"
 #include "gate/step/while_stopped.h"
 
@@ -43,6 +43,7 @@ Result<Report> restore_commit(Context& context, const std::string& name) {
   const auto found = restorable(context, name);
   if (!found) return pass(found.error());
   const policy::Service& service = **found;
+  if (service.source == policy::SourceKind::postgres) return commit_postgres(context, service);
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto record = settled_record(context, service);
@@ -69,6 +70,7 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   const auto found = restorable(context, name);
   if (!found) return pass(found.error());
   const policy::Service& service = **found;
+  if (service.source == policy::SourceKind::postgres) return rollback_postgres(context, service);
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto before = state::read_exchange(context.state, service.name).value_or(std::nullopt);

@@ -14,6 +14,7 @@
 #include "gate/state/history.h"
 #include "gate/step/helpers.h"
 #include "gate/step/restore_in_place.h"
+#include "gate/step/restore_postgres.h"
 #include "gate/step/restore_volumes.h"
 #include "gate/step/stored_archive.h"
 #include "gate/step/stored_mirror.h"
@@ -61,15 +62,8 @@ std::vector<std::string> asked(const policy::Service& service, const RestoreWish
 /// Fetched and verified; kept in a file without a name until it is written.
 Result<Backup> obtain_archive(Context& context, const policy::Service& service, const RestoreWish& wish,
                               const std::string& keys) {
-  auto stored = find_archive(context, service, wish.date, keys, asked(service, wish));
+  auto stored = find_wished(context, service, wish, keys, wish.to.empty());
   if (!stored) return pass(stored.error());
-  const auto history = state::read_history(context.state, service.name);
-  if (wish.to.empty() && !wish.date && (!history || (history->newest_committed && *history->newest_committed > stored->date)))
-    return fail(Exit::bad_data,
-                "the newest archive on the remotes is of {}, and this host committed a newer one, so it does not take the "
-                "tree's place and nothing was done; if it "
-                "is to, name its date (--archive {})",
-                format_date(stored->date), format_date(stored->date));
   auto archive = fetch(context, service, *stored);
   if (!archive) return pass(archive.error());
   if (auto verified = verify(context, *stored, archive->get(), wish.only); !verified) return pass(verified.error());
@@ -162,6 +156,20 @@ Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
 
 }  // namespace
 
+Result<StoredArchive> find_wished(Context& context, const policy::Service& service, const RestoreWish& wish,
+                                  const std::string& keys, bool in_place) {
+  auto stored = find_archive(context, service, wish.date, keys, asked(service, wish));
+  if (!stored) return pass(stored.error());
+  const auto history = state::read_history(context.state, service.name);
+  if (in_place && !wish.date && (!history || (history->newest_committed && *history->newest_committed > stored->date)))
+    return fail(Exit::bad_data,
+                "the newest archive on the remotes is of {}, and this host committed a newer one, so it does not take the "
+                "place of what is there and nothing was done; if it "
+                "is to, name its date (--archive {})",
+                format_date(stored->date), format_date(stored->date));
+  return stored;
+}
+
 Result<const policy::Service*> restorable(const Context& context, const std::string& name) {
   const auto found = context.policy.services.find(name);
   if (found == context.policy.services.end())
@@ -169,7 +177,7 @@ Result<const policy::Service*> restorable(const Context& context, const std::str
                 "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); "
                 "nothing was done",
                 escape_line(name, 64));
-  if (found->second.source != policy::SourceKind::tree && found->second.source != policy::SourceKind::volumes)
+  if (found->second.source == policy::SourceKind::redis || found->second.source == policy::SourceKind::bucket)
     return fail(Exit::not_permitted, "this version of backupctl cannot restore this kind of source");
   return &found->second;
 }
@@ -185,6 +193,7 @@ Result<Report> restore(Context& context, const RestoreWish& wish) {
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
   if ((*service)->source == policy::SourceKind::volumes) return restore_volumes(context, **service, wish.snapshot, *keys);
+  if ((*service)->source == policy::SourceKind::postgres) return restore_postgres(context, **service, wish, *keys);
   const Obtain obtain = [&] {
     return wish.mirror ? obtain_mirror(context, **service, wish, *keys) : obtain_archive(context, **service, wish, *keys);
   };

@@ -51,8 +51,8 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
       return fail(Exit::bad_data,
                   "{} on {} does not verify: {}; a restore passes it over and takes an older one; find out who wrote there, "
                   "and make it anew "
-                  "on the host: backupctl --archive {} --replace",
-                  entry.name, files.remote().name, why, service.name);
+                  "on the host: {} --replace",
+                  entry.name, files.remote().name, why, archive_command(service));
     context.output.note(fmt::format("{} on {} is passed over: {}", entry.name, files.remote().name, why), true);
   }
   return std::optional<StoredArchive>{};
@@ -110,9 +110,8 @@ Result<StoredArchive> newest_on(Context& context, RemoteFiles& files, const poli
   if (!found) return pass(found.error());
   if (!*found)
     return fail(Exit::bad_data,
-                "there is no archive of {} with a manifest on {}, so nothing could be restored from there; make one: backupctl "
-                "--archive {}",
-                service.name, files.remote().name, service.name);
+                "there is no archive of {} with a manifest on {}, so nothing could be restored from there; make one: {}",
+                service.name, files.remote().name, archive_command(service));
   return std::move(**found);
 }
 

@@ -2,6 +2,7 @@
 
 #include "gate/config/policy_file.h"
 #include "gate/state/history.h"
+#include "gate/step/commit.h"
 #include "gate/step/helpers.h"
 #include "gate/step/remote_files.h"
 #include "gate/step/served.h"
@@ -26,8 +27,8 @@ Result<StoredArchive> verify_on(Context& context, const policy::Remote& remote, 
         Exit::bad_data,
         "{} on {} does not verify: its content is not what its signed manifest says (size or SHA-256), so it was damaged or "
         "exchanged there "
-        "and cannot be restored; find out who wrote there, and make it anew on the host: backupctl --archive {} --replace",
-        stored->name, remote.name, service.name);
+        "and cannot be restored; find out who wrote there, and make it anew on the host: {} --replace",
+        stored->name, remote.name, archive_command(service));
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return stored;
 }
@@ -68,10 +69,9 @@ Result<Report> verify_stored(Context& context, const policy::Plan& plan) {
                                             service.name, format_date(*history->newest_committed), newest->name);
     // Of one remote alone nothing is known: it may have been down that night.
     if (plan.remotes.size() == service.remotes.size())
-      return fail(
-          Exit::bad_data,
-          "{}: somebody removed or hid backups; look at who can write to {}, and make an archive anew: backupctl --archive {}",
-          missing, fmt::join(good, " and "), service.name);
+      return fail(Exit::bad_data,
+                  "{}: somebody removed or hid backups; look at who can write to {}, and make an archive anew: {}", missing,
+                  fmt::join(good, " and "), archive_command(service));
     context.output.note(missing, true);
   }
   return Report{"verified",

@@ -50,4 +50,118 @@ check_says "names it as verified" "verified  disk  shop-$today.dump"
 check "through the socket" gate 'backupctl --backup socket'
 check_exit 65 "a database without a table is not backed up" gate 'backupctl --backup empty'
 wait "$begun"
+
+# ---- restore: whole, in one transaction ----
+R="$GATE --restore shop --archive latest"
+invariant() { [ "$(sql "$1" 'select sum(bbalance) from pgbench_branches')" = "$(sql "$1" 'select sum(delta) from pgbench_history')" ]; }
+as_dumped() { sql postgres 'create database truth'; "$PGBIN/pg_restore" -h "$ROOT/pgsocket" -p "$PGPORT" -U postgres -d truth "$dump" && digest_of truth >"$ROOT/truth"; }
+check "the dump by pg_restore alone" as_dumped
+check "holds one moment of the load: pgbench's sums agree" invariant truth
+sql shop 'delete from pgbench_history; truncate nothing_in_it; insert into nothing_in_it values (7)'
+digest_of shop >"$ROOT/made-since"
+check_exit 64 "a restore wants --yes" $R
+check_exit 64 "and none of a tree's words" $R --to /tmp/x --yes
+PGOPTIONS='' psql -Xq -h 127.0.0.1 -p "$PGPORT" -U shop shop -c 'select pg_sleep(30)' >/dev/null 2>&1 & sleeper=$!
+sleep 1
+check_exit 69 "a database with other clients is not exchanged under them" $R --yes
+check_says "it says how to go on" "or say --with-clients"
+digest_of shop >"$ROOT/now"; check_same "and it is as it was" "$ROOT/made-since" "$ROOT/now"
+check "unless told" $R --with-clients --yes
+kill "$sleeper" 2>/dev/null; wait "$sleeper" 2>/dev/null
+check_says "every row is counted" "public.pgbench_accounts  500000 rows"
+digest_of shop >"$ROOT/now"; check_same "every row is as it was dumped" "$ROOT/truth" "$ROOT/now"
+check "pgbench's sums agree" invariant shop
+check "a view, an index and a foreign key are there" test "$(sql shop "select count(*) from pg_class where relname in ('totals','an index')")$(sql shop "select count(*) > 2 from pg_constraint where contype='f'")" = 2t
+check_exit 69 "a second restore waits for a decision about the first" $R --yes
+check "rollback" $GATE --restore-rollback shop
+digest_of shop >"$ROOT/now"; check_same "every row is what was made since" "$ROOT/made-since" "$ROOT/now"
+check_exit 69 "a second rollback has nothing to put back" $GATE --restore-rollback shop
+check "restored again" $R --yes
+check "and committed" $GATE --restore-commit shop
+check_exit 75 "once" $GATE --restore-commit shop
+check "nothing is kept then" test -z "$(ls "$STATE/kept")"
+
+# ---- another database, single tables ----
+check "into another database, which is made" $R --into copy
+digest_of copy >"$ROOT/now"; check_same "with every row" "$ROOT/truth" "$ROOT/now"
+check_exit 69 "which overwrites nothing" $R --into copy
+check_says "and says so" "overwrites nothing"
+check "one table into another" $R --into part --table pgbench_tellers
+check "that alone" test "$(sql part "select string_agg(tablename, ',') from pg_tables where schemaname = 'public'")" = pgbench_tellers
+sql shop 'update "odd one"."Table (a" set "the text" = 0; grant select on "odd one"."Table (a" to public'
+check "the rows of one table" $R --table 'odd one.Table (a' --yes
+digest_of shop >"$ROOT/now"; check_same "all is as it was dumped" "$ROOT/truth" "$ROOT/now"
+check "the table's rights are those it has now" test "$(sql shop "select has_table_privilege('public', '\"odd one\".\"Table (a\"', 'select')")" = t
+check "rollback of one table" $GATE --restore-rollback shop
+check "has what was there" test "$(sql shop 'select count(*) from "odd one"."Table (a" where "the text" = $$0$$')" = 5000
+sql shop 'drop table "odd one"."Table (a" cascade'
+check "a table that is gone" $R --table 'odd one.Table (a' --yes
+digest_of shop >"$ROOT/now"; check_same "is there with every row" "$ROOT/truth" "$ROOT/now"
+check "with its index, key and sequence" test "$(sql shop "select count(*) from pg_class where relname in ('an index','Table (a_pkey','Table (a_id_seq')")" = 3
+check "and its sequence goes on" sql shop 'insert into "odd one"."Table (a" ("the text") values ($$next$$)'
+sql shop 'delete from "odd one"."Table (a" where "the text" = $$next$$'
+check_exit 65 "a table that the dump has not" $R --table no_such_table --yes
+check_says "is named" "holds no table public.no_such_table"
+check_exit 69 "a table that others refer to" $R --table pgbench_branches --yes
+digest_of shop >"$ROOT/now"; check_same "leaves all as it was" "$ROOT/truth" "$ROOT/now"
+check "and keeps nothing" test -z "$(ls "$STATE/kept")"
+
+# ---- total loss ----
+stop_postgres immediate; rm -rf "$PGDATA"
+check_exit 69 "a server that is gone is not backed up" $GATE --backup shop --replace
+make_postgres && start_postgres
+check_exit 69 "a new server does not know the user" $R --yes
+check_says "and says so" "does not accept the user or the password"
+sql postgres "create role shop login createdb password '$PGSECRET'"
+check "the database is made and restored" $R --yes
+digest_of shop >"$ROOT/now"; check_same "with every row" "$ROOT/truth" "$ROOT/now"
+check "pgbench's sums agree" invariant shop
+
+# ---- what fails, with the last good dump untouched ----
+fingerprint "$ARCHIVES" >"$ROOT/good"
+untouched() { fingerprint "$ARCHIVES" >"$ROOT/now"; check_same "$1: the last good dump is untouched" "$ROOT/good" "$ROOT/now"; check "$1: nothing is left in the spool" test -z "$(ls "$STATE/spool")"; }
+A="$GATE --backup shop --replace"   # the date is taken
+echo wrong >/etc/backupctl/shop.pw
+check_exit 69 "a wrong password" $A
+check_says "is named" "postgres.password_file"
+untouched "wrong password"
+chmod 644 /etc/backupctl/shop.pw
+check_exit 78 "a password that others can read" $A
+echo "$PGSECRET" >/etc/backupctl/shop.pw; chmod 600 /etc/backupctl/shop.pw
+bench -i -q -s 20 >/dev/null 2>&1
+# meanwhile CMD…: once the dump is under way.
+meanwhile() { begin "$ROOT/dump.out" $A; for _ in $(seq 100); do grep -q 'dumping the database' "$ROOT/dump.out" && break; sleep 0.05; done; sleep 0.5; "$@"; wait "$begun"; }
+meanwhile stop_postgres fast; got=$?
+[ $got = 69 ] && pass "the server ends during the dump: 69" || fail "the server ends during the dump" "ended $got: $(cat "$ROOT/dump.out")"
+start_postgres
+untouched "the server ended"
+end_gate() { kill -KILL "$begun"; sleep 1; }
+meanwhile end_gate
+check "a dump whose gate was killed ends with it" sh -c '! pgrep -f "[p]g_dump --format=custom --no-password" >/dev/null'
+mount -t tmpfs -o size=1m,mode=755 none "$STATE/spool"
+check_exit 74 "a spool that runs full" $A
+check_says "is named" "full"
+umount "$STATE/spool"
+echo wrong >/etc/backupctl/shop.pw
+check_exit 69 "the next run sweeps what the killed gate left" $A
+echo "$PGSECRET" >/etc/backupctl/shop.pw
+untouched "the gate was killed, and disk full"
+flip_at() { python3 -c "
+import sys
+with open(sys.argv[1], 'r+b') as f:
+    f.seek(int(sys.argv[2])); b = f.read(1)[0]; f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))" "$@"; }
+digest_of shop >"$ROOT/before"
+flip_at "$dump" 100000
+check_exit 65 "--verify finds a flipped bit" gate 'backupctl --verify shop'
+check_exit 65 "and a restore of it touches nothing" $R --yes
+digest_of shop >"$ROOT/now"; check_same "every row is as it was" "$ROOT/before" "$ROOT/now"
+flip_at "$dump" 100000
+sql postgres "alter role shop rename to other"
+check_exit 69 "a user that is gone" $A
+sql postgres "alter role other rename to shop" ; sql postgres "alter role shop password '$PGSECRET'"
+sql postgres 'alter database shop rename to elsewhere'
+check_exit 78 "a database that is gone" $A
+check_says "is named" "there is no such database"
+sql postgres 'alter database elsewhere rename to shop'
+check "the password stands nowhere" sh -c "! grep -rqF -- '$PGSECRET' '$STATE' '$ROOT/disk' '$ROOT/out'"
 e2e_end

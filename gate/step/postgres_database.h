@@ -1,0 +1,67 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "common/unique_fd.h"
+#include "gate/relay/dump_contents.h"
+#include "gate/step/postgres_client.h"
+
+namespace backupctl::step {
+
+/// A table as the operator names it and a dump lists it, neither quoted.
+struct TableName {
+  std::string schema, table;
+};
+/// "schema.table", or "table" of the schema public. A name that holds a dot itself cannot be said.
+TableName parse_table_name(std::string_view text);
+
+/// Rows by table, as SQL quotes its name with schema; -1: an extension's table, of which a dump holds a part.
+using TableRows = std::map<std::string, std::int64_t>;
+
+/// A database that a restore writes to, by psql and pg_restore. Whatever writes does so in one transaction: after an Error the
+/// database is as it was. Dumps are read from where they begin.
+class PostgresDatabase {
+ public:
+  PostgresDatabase(Context& context, PostgresClient& client, std::string name)
+      : context_(&context), client_(&client), name_(std::move(name)) {}
+
+  struct Found {
+    bool exists = false;
+    std::int64_t clients = 0;  ///< connections of others
+    std::int64_t tables = 0;
+  };
+  Result<Found> look();
+  /// Makes it, empty. Error: PostgresClient's.
+  Result<> create();
+  /// The table's name as SQL quotes it, with schema; empty where it is not there.
+  Result<std::string> find(const TableName& table);
+  /// Counts every row there is.
+  Result<TableRows> rows();
+  /// What the planner wants to know, which no dump holds.
+  Result<> analyze();
+
+  /// The database, or one table of it, into `out`.
+  Result<> dump(int out, const TableName* table);
+  /// All of a dump. @param clean  what is there of the same name goes first
+  Result<> restore(int dump, bool clean);
+  /// A table that is not there, with its indexes, constraints and sequences. @param foreign_keys  those to other tables, too
+  /// Error: Exit::bad_data, the dump has none.
+  Result<> restore_table(int dump, const TableName& table, bool foreign_keys);
+  /// The rows of a table that is there and stays as it is, rights, indexes, constraints and all. Error: as above.
+  Result<> restore_rows(int dump, const TableName& table);
+
+ private:
+  Result<ClientRun> ask(const std::string& script, std::vector<std::string> variables, const std::string& doing,
+                        monitor::Job::OnRecord on_record = {});
+  /// A folder with a list of the entries of the dump that are the table's (pg_restore(1), --use-list).
+  Result<state::Spool> list_of(int dump, const TableName& table, const std::vector<relay::Belonging>& kinds);
+  [[nodiscard]] tl::unexpected<Error> failed(const ClientRun& run, const std::string& doing) const;
+
+  Context* context_;
+  PostgresClient* client_;
+  std::string name_;
+};
+
+}  // namespace backupctl::step

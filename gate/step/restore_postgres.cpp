@@ -1,0 +1,251 @@
+#include "gate/step/restore_postgres.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "gate/state/kept.h"
+#include "gate/step/helpers.h"
+#include "gate/step/in_place.h"
+#include "gate/step/in_place_end.h"
+#include "gate/step/postgres_database.h"
+#include "gate/step/stored_archive.h"
+
+namespace backupctl::step {
+namespace {
+
+constexpr std::size_t most_lines = 100;  ///< tables that are told one by one
+
+/// The dump is what was signed, and pg_restore reads it to its end (D6, X6). @return the rows it holds
+Result<TableRows> verify_dump(Context& context, PostgresClient& client, const StoredArchive& stored, int dump) {
+  context.output.step("verifying every byte and row");
+  const auto rewind = [&] { return ::lseek(dump, 0, SEEK_SET) == 0; };
+  if (!rewind()) return fail_errno(Exit::io_error, errno, "cannot read the fetched dump");
+  const auto hashed = run_relay(context, {"hash"}, dump);
+  if (!hashed) return pass(hashed.error());
+  if (hashed->number[0] != stored.manifest.number[0] || hashed->digest != stored.manifest.digest)
+    return fail(Exit::bad_data,
+                "{} from {} is not what its signed manifest says (size or SHA-256): nothing was touched; try another remote of "
+                "it (--remote), or another date",
+                stored.name, stored.remote->name);
+  TableRows rows;
+  if (!rewind()) return fail_errno(Exit::io_error, errno, "cannot read the fetched dump");
+  const auto read = client.run("pg_restore", {"--data-only", "--file=-"}, nullptr,
+                               {.in = dump, .listener = {"dump-rows"}, .on_record = [&](const Record& record) {
+                                  if (record.kind != Record::Kind::entry) return false;
+                                  rows[std::string(record.view())] = record.number[0];
+                                  return true;
+                                }});
+  if (!read) return pass(read.error());
+  if (read->status != 0)
+    return fail(Exit::bad_data, "{} from {} cannot be read to its end by this host's pg_restore ({}): nothing was touched",
+                stored.name, stored.remote->name, read->words.empty() ? "it said nothing" : read->words.front());
+  return rows;
+}
+
+/// D7: what the database holds now beside what the dump holds. Tables that only the database has are not the dump's.
+Result<Report> compare(Context& context, PostgresDatabase& database, const TableRows& expected, Report report) {
+  context.output.step("counting rows");
+  const auto found = database.rows();
+  if (!found) return pass(found.error());
+  std::int64_t rows = 0, tables = 0;
+  std::string wrong;
+  for (const auto& [name, count] : expected) {
+    const auto it = found->find(name);
+    if (it != found->end() && it->second < 0) continue;
+    ++tables, rows += count;
+    if (it == found->end() || it->second != count)
+      wrong += fmt::format("{}{} has {} rows instead of {}", wrong.empty() ? "" : ", ", name,
+                           it == found->end() ? 0 : it->second, count);
+    else if (static_cast<std::size_t>(tables) <= most_lines)
+      context.output.text(fmt::format("{}  {} rows", name, count));
+  }
+  if (!wrong.empty()) return fail(Exit::bad_data, "{}, but not what the dump holds: {}", report.text, wrong);
+  report.fields.push_back(monitor::number_field("tables", tables));
+  report.fields.push_back(monitor::number_field("rows", rows));
+  return report;
+}
+
+/// What is there, dumped into the state directory before it is touched (D6).
+class Old {
+ public:
+  /// @param any  there is something to keep
+  Old(Context& context, const std::string& service, bool any) : context_(context), service_(service), any_(any) {}
+
+  Result<> keep(PostgresDatabase& database, const TableName* table) {
+    // What an attempt that was killed had put aside is what was there before the first.
+    const auto kept = state::open_kept(context_.state, service_);
+    if (!kept) return pass(kept.error());
+    if (!any_ || kept->has_value()) return {};
+    context_.output.step("keeping what is there now");
+    auto file = state::begin_kept(context_.state, service_);
+    if (!file) return pass(file.error());
+    if (auto dumped = database.dump(file->get(), table); !dumped) return dumped;
+    mine_ = true;
+    return state::keep(context_.state, service_, *file, table != nullptr ? table->schema + "." + table->table : "");
+  }
+  /// The database is as it was.
+  void give_up() {
+    if (mine_) static_cast<void>(state::remove_kept(context_.state, service_));
+  }
+  /// What was restored is there.
+  Result<> conclude() { return any_ ? state::conclude_kept(context_.state, service_) : Result<>{}; }
+  [[nodiscard]] std::string ways_on() const {
+    if (!any_) return {};
+    return fmt::format("; what was there is kept until --restore-commit {} or --restore-rollback {}", service_, service_);
+  }
+
+ private:
+  Context& context_;
+  const std::string& service_;
+  bool any_;
+  bool mine_ = false;
+};
+
+/// A connection that was just closed is there for a moment more.
+Result<PostgresDatabase::Found> look_for_clients(Context& context, PostgresDatabase& database) {
+  auto found = database.look();
+  for (int again = 0; again < 3 && found && found->clients > 0; ++again) {
+    if (auto waited = context.session.wait({}, monitor::Clock::now() + std::chrono::seconds(1)); !waited)
+      return pass(waited.error());
+    found = database.look();
+  }
+  return found;
+}
+
+Result<Report> restore_whole(Context& context, const policy::Service& service, const RestoreWish& wish,
+                             PostgresDatabase& database, int dump, const TableRows& expected) {
+  const auto found = look_for_clients(context, database);
+  if (!found) return pass(found.error());
+  const std::string& name = wish.into.empty() ? service.postgres.database : wish.into;
+  if (!wish.into.empty() && found->tables > 0)
+    return fail(Exit::unavailable,
+                "the database {} holds {} tables, and a restore into another database overwrites nothing: name one that is not "
+                "there; nothing was done",
+                name, found->tables);
+  if (found->clients > 0 && !wish.with_clients)
+    return fail(Exit::unavailable,
+                "{} other clients are connected to the database {}, and would find it exchanged under them: stop what uses it, "
+                "or say --with-clients; nothing was done",
+                found->clients, name);
+  if (!found->exists) {
+    context.output.step(fmt::format("making the database {}", name));
+    if (auto made = database.create(); !made) return pass(made.error());
+  }
+  Old old(context, service.name, wish.into.empty() && found->tables > 0);
+  if (auto kept = old.keep(database, nullptr); !kept) return pass(kept.error());
+  context.output.step(fmt::format("restoring the database {}", name));
+  if (auto restored = database.restore(dump, found->tables > 0); !restored) {
+    old.give_up();
+    return pass(restored.error());
+  }
+  if (auto concluded = old.conclude(); !concluded) return pass(concluded.error());
+  if (auto analyzed = database.analyze(); !analyzed) context.output.note(analyzed.error().sentence, true);
+  return compare(context, database, expected, Report{fmt::format("restored the database {}{}", name, old.ways_on()), {}});
+}
+
+Result<Report> restore_one_table(Context& context, const policy::Service& service, const RestoreWish& wish,
+                                 PostgresDatabase& database, int dump, const TableRows& expected) {
+  const TableName table = parse_table_name(wish.table);
+  const auto found = database.look();
+  if (!found) return pass(found.error());
+  if (!found->exists && wish.into.empty())
+    return fail(Exit::bad_config, "there is no database {}; restore all of it (without --table); nothing was done",
+                service.postgres.database);
+  if (!found->exists)
+    if (auto made = database.create(); !made) return pass(made.error());
+  const auto before = database.find(table);
+  if (!before) return pass(before.error());
+  const bool there = !before->empty();
+  Old old(context, service.name, wish.into.empty() && there);
+  if (auto kept = old.keep(database, &table); !kept) return pass(kept.error());
+  context.output.step(fmt::format("restoring {}", there ? "the table's rows" : "the table"));
+  if (auto restored = there ? database.restore_rows(dump, table) : database.restore_table(dump, table, wish.into.empty());
+      !restored) {
+    old.give_up();
+    return pass(restored.error());
+  }
+  if (auto concluded = old.conclude(); !concluded) return pass(concluded.error());
+  if (auto analyzed = database.analyze(); !analyzed) context.output.note(analyzed.error().sentence, true);
+  const auto name = database.find(table);
+  if (!name) return pass(name.error());
+  TableRows one;
+  if (const auto it = expected.find(*name); it != expected.end()) one.insert(*it);
+  return compare(context, database, one,
+                 Report{fmt::format("restored {} {}{}", there ? "the rows of" : "the table", *name, old.ways_on()), {}});
+}
+
+std::string part_of(const RestoreWish& wish) {
+  if (wish.table.empty()) return {};
+  const TableName table = parse_table_name(wish.table);
+  return table.schema + "." + table.table;
+}
+
+}  // namespace
+
+Result<Report> restore_postgres(Context& context, const policy::Service& service, const RestoreWish& wish,
+                                const std::string& keys) {
+  auto lock = hold_restore(context, service.name);
+  if (!lock) return pass(lock.error());
+  const auto kept = state::open_kept(context.state, service.name);
+  if (!kept) return pass(kept.error());
+  if (wish.into.empty() && kept->has_value() && ((*kept)->concluded || (*kept)->part != part_of(wish)))
+    return fail(Exit::unavailable,
+                "what an earlier restore of {} replaced is kept still: choose --restore-commit {} or --restore-rollback {} "
+                "first; nothing was done",
+                service.name, service.name, service.name);
+  auto client = PostgresClient::open(context, service);
+  if (!client) return pass(client.error());
+  const auto stored = find_wished(context, service, wish, keys, wish.into.empty());
+  if (!stored) return pass(stored.error());
+  const auto dump = fetch(context, service, *stored);
+  if (!dump) return pass(dump.error());
+  const auto expected = verify_dump(context, *client, *stored, dump->get());
+  if (!expected) return pass(expected.error());
+  PostgresDatabase database(context, *client, wish.into.empty() ? service.postgres.database : wish.into);
+  auto report =
+      (wish.table.empty() ? restore_whole : restore_one_table)(context, service, wish, database, dump->get(), *expected);
+  if (!report) return report;
+  tell_journal(context, service.name, fmt::format("{} from {} of {}", report->text, stored->name, stored->remote->name));
+  report->fields.insert(report->fields.begin(),
+                        {monitor::text_field("archive", stored->name), monitor::text_field("from", stored->remote->name)});
+  return report;
+}
+
+Result<Report> commit_postgres(Context& context, const policy::Service& service) {
+  auto lock = hold_restore(context, service.name);
+  if (!lock) return pass(lock.error());
+  const auto kept = state::open_kept(context.state, service.name);
+  if (!kept) return pass(kept.error());
+  if (auto removed = state::remove_kept(context.state, service.name); !removed) return pass(removed.error());
+  if (!kept->has_value()) return Report{"nothing is kept of a restore, so nothing was done", {}, Exit::skipped};
+  return Report{"what the restore had put aside is gone", {}};
+}
+
+Result<Report> rollback_postgres(Context& context, const policy::Service& service) {
+  auto lock = hold_restore(context, service.name);
+  if (!lock) return pass(lock.error());
+  const auto kept = state::open_kept(context.state, service.name);
+  if (!kept) return pass(kept.error());
+  if (!kept->has_value())
+    return fail(Exit::unavailable, "nothing is kept of a restore of {}, so there is nothing to put back", service.name);
+  auto client = PostgresClient::open(context, service);
+  if (!client) return pass(client.error());
+  PostgresDatabase database(context, *client, service.postgres.database);
+  const auto found = database.look();
+  if (!found) return pass(found.error());
+  if (!found->exists)
+    if (auto made = database.create(); !made) return pass(made.error());
+  const int dump = (*kept)->file.get();
+  context.output.step("putting back what was there");
+  const auto back =
+      (*kept)->part.empty() ? database.restore(dump, true) : database.restore_rows(dump, parse_table_name((*kept)->part));
+  if (!back) return fail(back.error().exit, "{}; what is kept is kept still", back.error().sentence);
+  if (auto analyzed = database.analyze(); !analyzed) context.output.note(analyzed.error().sentence, true);
+  tell_journal(context, service.name, "what was there before the restore is there again");
+  if (auto removed = state::remove_kept(context.state, service.name); !removed) return pass(removed.error());
+  return Report{"what was there before the restore is there again", {}};
+}
+
+}  // namespace backupctl::step
