@@ -13,6 +13,7 @@
 #include "gate/operator/operator.h"
 #include "gate/state/exchange_record.h"
 #include "gate/state/history.h"
+#include "gate/state/recovery.h"
 #include "policy/values.h"
 
 namespace backupctl::operate {
@@ -168,6 +169,23 @@ void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t
   }
 }
 
+/// What a recovery plan that did not end has left at rest has no lease, and nobody but the operator starts it.
+void check_recoveries(const state::StateDir& state, std::int64_t now, Answer& answer) {
+  for (const std::string& plan : state::list_recoveries(state)) {
+    const auto recovery = state::read_recovery(state, plan);
+    if (!recovery) answer.findings.push_back({Grade::critical, "", recovery.error().sentence});
+    if (!recovery || !recovery->has_value()) continue;
+    const std::size_t next = (*recovery)->next(), all = (*recovery)->steps.size();
+    answer.findings.push_back(
+        {Grade::critical, "",
+         fmt::format("the recovery plan {}, begun {} ago, has not ended and may have left services stopped{}; run backupctl "
+                     "--recover-plan {}",
+                     plan, check::span(now - (*recovery)->begun),
+                     next < all ? fmt::format(" (step {} of {}, {})", next + 1, all, (*recovery)->steps[next].name) : "",
+                     plan)});
+  }
+}
+
 /// Hosts from before there was a memory know the date alone.
 state::Memory memory_of(const state::StateDir& state, const std::string& name) {
   state::Memory memory = state::read_memory(state, name);
@@ -204,6 +222,7 @@ Exit check(const std::string& policy_path, const Args& args) {
   const std::int64_t now = ::time(nullptr);
   check_leases(*state, *wish, answer);
   check_restores(*state, *wish, now, answer);
+  if (wish->names.empty()) check_recoveries(*state, now, answer);
   const auto take = [&](std::vector<Finding> findings) {
     ++answer.looked_at;
     answer.findings.insert(answer.findings.end(), std::make_move_iterator(findings.begin()),

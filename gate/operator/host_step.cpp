@@ -1,5 +1,8 @@
 #include "gate/operator/host_step.h"
 
+#include <unistd.h>
+
+#include "common/io.h"
 #include "gate/journal/journal.h"
 
 namespace backupctl::operate {
@@ -41,6 +44,14 @@ Exit run_host_step(const policy::Policy& policy, const std::string& policy_path,
   if (head) fields.push_back(monitor::text_field("journal", *head));
   output.result(report->text, fields);
   return exit;
+}
+
+bool is_confirmed(const std::string& question) {
+  if (::isatty(0) == 0 || ::isatty(2) == 0) return false;
+  static_cast<void>(write_all(2, question + "\nType yes to go on: "));
+  char answer[16];
+  const ssize_t size = ::read(0, answer, sizeof answer);
+  return size > 0 && std::string_view(answer, static_cast<std::size_t>(size)) == "yes\n";
 }
 
 }  // namespace backupctl::operate

@@ -15,4 +15,7 @@ namespace backupctl::operate {
 Exit run_host_step(const policy::Policy& policy, const std::string& policy_path, const std::string& verb, const Args& args,
                    const std::string& name, const std::function<Result<step::Report>(step::Context&)>& run);
 
+/// Asks before data is replaced: "yes" typed at a terminal, or nothing: what is piped in answers no question.
+bool is_confirmed(const std::string& question);
+
 }  // namespace backupctl::operate

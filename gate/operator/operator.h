@@ -22,6 +22,7 @@ Exit explain(const std::string& policy_path, const Args& args);
 Exit preview_retention(const std::string& policy_path, const Args& args);
 Exit verify_journal(const std::string& policy_path, const Args& args);
 Exit guardian(const std::string& policy_path, const Args& args);
+Exit recover_plan(const std::string& policy_path, const Args& args);
 Exit recover(const std::string& policy_path, const Args& args);
 Exit restore(const std::string& policy_path, const Args& args);
 Exit restore_commit(const std::string& policy_path, const Args& args);

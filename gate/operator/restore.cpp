@@ -1,7 +1,5 @@
 #include "gate/step/restore.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
@@ -107,15 +105,6 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes, Given& given) {
     return fail(Exit::not_a_request, "--to wants an absolute path; nothing was done");
   while (wish.to.size() > 1 && wish.to.ends_with('/')) wish.to.pop_back();
   return wish;
-}
-
-/// "yes" typed at a terminal, or nothing: what is piped in answers no question.
-bool is_confirmed(const std::string& question) {
-  if (::isatty(0) == 0 || ::isatty(2) == 0) return false;
-  static_cast<void>(write_all(2, question + "\nType yes to go on: "));
-  char answer[16];
-  const ssize_t size = ::read(0, answer, sizeof answer);
-  return size > 0 && std::string_view(answer, static_cast<std::size_t>(size)) == "yes\n";
 }
 
 std::string question(const step::RestoreWish& wish, const policy::Service& service) {

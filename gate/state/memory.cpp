@@ -43,6 +43,7 @@ void take_line(std::string_view line, Memory& memory) {
   if (words.size() == 4 && words[0] == "run" && number(words[2], run.when) && number(words[3], run.exit))
     memory.last[verb] = run;
   if (words.size() == 3 && words[0] == "good" && number(words[2], run.when)) memory.good[verb] = run.when;
+  if (double seconds = 0; words.size() == 2 && words[0] == "rehearsed" && number(words[1], seconds)) memory.rehearsed = seconds;
   if (words.size() == 2 && words[0] == "first") memory.first_committed = parse_date(verb);
   if (words.size() >= 4 && words[0] == "archive" && number(words[2], archive.when) && number(words[3], archive.bytes))
     if (const auto date = parse_date(verb)) {
@@ -56,6 +57,7 @@ std::string serialize(const Memory& memory) {
   std::string text;
   for (const auto& [verb, run] : memory.last) text += fmt::format("run {} {} {}\n", verb, run.when, run.exit);
   for (const auto& [verb, when] : memory.good) text += fmt::format("good {} {}\n", verb, when);
+  if (memory.rehearsed) text += fmt::format("rehearsed {:.3f}\n", *memory.rehearsed);
   if (memory.first_committed) text += fmt::format("first {}\n", format_date(*memory.first_committed));
   for (const Memory::Archive& archive : memory.archives)
     text += fmt::format("archive {} {} {}{}{}\n", format_date(archive.date), archive.when, archive.bytes,

@@ -30,6 +30,7 @@ struct Memory {
   };
   std::map<std::string, Run> last;           ///< by verb, without dashes: "sync", "archive", "verify", "drill"
   std::map<std::string, std::int64_t> good;  ///< the same: when it ended well last
+  std::optional<double> rehearsed;           ///< seconds of the last drill that ended well, its comparison left out
   std::optional<CivilDate> first_committed;  ///< of the archives that this host made: older ones are another's
   std::vector<Archive> archives;             ///< committed by this host or adopted; by date, the newest last
 };
@@ -40,9 +41,9 @@ inline constexpr std::size_t archives_remembered = 100;
 /// An ending that leaves nothing to do: done, or nothing was due.
 bool ended_well(int exit);
 
-/// `history/NAME.runs`: a line for each thing, `run VERB WHEN EXIT`, `good VERB WHEN`, `first DATE`, `archive DATE WHEN BYTES
-/// REMOTE…`. A line that is not understood is left out, and so is a file that cannot be read: then it looks as if nothing ever
-/// ran, which --check tells of.
+/// `history/NAME.runs`: a line for each thing, `run VERB WHEN EXIT`, `good VERB WHEN`, `rehearsed SECONDS`, `first DATE`,
+/// `archive DATE WHEN BYTES REMOTE…`. A line that is not understood is left out, and so is a file that cannot be read: then it
+/// looks as if nothing ever ran, which --check tells of.
 /// @param name  a service's, or an extra target's with ".target" behind it
 Memory read_memory(const StateDir& state, const std::string& name);
 

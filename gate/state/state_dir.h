@@ -8,7 +8,7 @@
 namespace backupctl::state {
 
 /// The gate's own directory (policy: gate.state_dir), root's alone. Made at first need, with its folders
-/// journal, leases, locks, spool, vault, clients, history, drills, restores; each mode 0700.
+/// journal, leases, locks, spool, vault, clients, history, drills, restores, snapshots, recoveries; each mode 0700.
 class StateDir {
  public:
   /// Opens or makes it. The directory above must exist and be root's (X7). Error: Exit::bad_config or Exit::io_error.

@@ -182,6 +182,7 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
     return fail(done.error().exit, "the newest backup of {} could not be restored: {}{}", service.name, done.error().sentence,
                 path ? "; recorded in " + *path : "");
   remember_run(context, service.name, "drill", Exit::done);
+  remember_rehearsal(context, service.name, record.fetch + record.verify + record.extract);
   return Report{volumes           ? "restorable, every volume extracted as it was signed"
                 : record.compared ? "restorable, every file compared"
                                   : "restorable, an adopted archive without a list of files to compare with",

@@ -11,7 +11,8 @@
 
 namespace backupctl::step {
 
-Result<std::string> write_record(Context& context, const DrillRecord& r) {
+Result<std::string> write_signed_record(Context& context, const std::string& folder, const std::string& kind,
+                                        const std::string& key, const std::string& name, const std::string& members) {
   char host[256] = {};
   ::gethostname(host, sizeof host - 1);
   const std::time_t now = ::time(nullptr);
@@ -19,22 +20,25 @@ Result<std::string> write_record(Context& context, const DrillRecord& r) {
   ::gmtime_r(&now, &utc);
   char stamp[32];
   ::strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-  std::string object = fmt::format(
-      R"({{"schema":1,"kind":"drill","service":{},"host":{},"when":{},"archive":{},"remote":{},"size":{},"sha256":"{}","files":{},"bytes":{},"compared":{},)",
-      json_string(r.service), json_string(host), static_cast<std::int64_t>(now), json_string(r.archive), json_string(r.remote),
-      r.size, to_hex(r.sha256), r.files, r.bytes, r.compared);
-  object += fmt::format(
-      R"("fetch_seconds":{:.3f},"verify_seconds":{:.3f},"extract_seconds":{:.3f},"compare_seconds":{:.3f},"seconds":{:.3f},"result":"{}","text":{},"journal_head":{}}})",
-      r.fetch, r.verify, r.extract, r.compare, r.all, r.fault.empty() ? "restorable" : "failed", json_string(r.fault),
-      json_string(journal::head(context.state)));
+  const std::string object = fmt::format(R"({{"schema":1,"kind":"{}","{}":{},"host":{},"when":{},{},"journal_head":{}}})", kind,
+                                         key, json_string(name), json_string(host), static_cast<std::int64_t>(now), members,
+                                         json_string(journal::head(context.state)));
   auto signature = sign(context, object);
   if (!signature) return pass(signature.error());
-  const std::string path = context.state.at(fmt::format("drills/{}-{}.json", r.service, stamp));
+  const std::string path = context.state.at(fmt::format("{}/{}-{}.json", folder, name, stamp));
   if (auto written = write_file_durably(
-          path, fmt::format("{}{},\n{}\"kind\":\"drill\"}}\n", manifest::signed_prefix, object, *signature), 0600);
+          path, fmt::format("{}{},\n{}\"kind\":\"{}\"}}\n", manifest::signed_prefix, object, *signature, kind), 0600);
       !written)
     return pass(written.error());
   return path;
+}
+
+Result<std::string> write_record(Context& context, const DrillRecord& r) {
+  const std::string members = fmt::format(
+      R"("archive":{},"remote":{},"size":{},"sha256":"{}","files":{},"bytes":{},"compared":{},"fetch_seconds":{:.3f},"verify_seconds":{:.3f},"extract_seconds":{:.3f},"compare_seconds":{:.3f},"seconds":{:.3f},"result":"{}","text":{})",
+      json_string(r.archive), json_string(r.remote), r.size, to_hex(r.sha256), r.files, r.bytes, r.compared, r.fetch, r.verify,
+      r.extract, r.compare, r.all, r.fault.empty() ? "restorable" : "failed", json_string(r.fault));
+  return write_signed_record(context, "drills", "drill", "service", r.service, members);
 }
 
 }  // namespace backupctl::step

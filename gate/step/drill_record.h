@@ -28,4 +28,10 @@ Result<> check_drill_room(const std::string& path, std::int64_t needed);
 /// Signs it and writes it durably. @return its path. Error: Exit::io_error, …
 Result<std::string> write_record(Context& context, const DrillRecord& record);
 
+/// Signs a record of something that ended just now, and writes it durably as `state_dir/FOLDER/NAME-YYYYMMDDTHHMMSSZ.json`,
+/// laid out as drill.h says. @param kind  "drill". @param key  what `name` is, "service". @param members  of the object, after
+/// its schema, kind, name, host and when. @return its path. Error: Exit::io_error, …
+Result<std::string> write_signed_record(Context& context, const std::string& folder, const std::string& kind,
+                                        const std::string& key, const std::string& name, const std::string& members);
+
 }  // namespace backupctl::step

@@ -30,4 +30,9 @@ void remember_run(Context& context, const std::string& service, const std::strin
   if (!kept) context.output.note(kept.error().sentence, true);
 }
 
+void remember_rehearsal(Context& context, const std::string& service, double seconds) {
+  const auto kept = state::change_memory(context.state, service, [&](state::Memory& memory) { memory.rehearsed = seconds; });
+  if (!kept) context.output.note(kept.error().sentence, true);
+}
+
 }  // namespace backupctl::step

@@ -11,5 +11,8 @@ namespace backupctl::step {
 void remember_run(Context& context, const policy::Plan& plan, Exit exit);
 /// The same for what no plan names. @param verb  without dashes
 void remember_run(Context& context, const std::string& service, const std::string& verb, Exit exit);
+/// How long a restore takes, as a drill that ended well has just shown: what a recovery plan is estimated by. @param seconds
+/// for fetching, verifying and extracting
+void remember_rehearsal(Context& context, const std::string& service, double seconds);
 
 }  // namespace backupctl::step

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "common/escape.h"
 #include "common/io.h"
 #include "gate/service/volumes.h"
 #include "gate/state/history.h"
@@ -95,17 +94,6 @@ std::string first_down(const service::ServiceState& state) {
   for (const service::Names* names : {&state.missing, &state.other, &state.stopped})
     if (!names->empty()) return names->front();
   return {};
-}
-
-/// Containers that do not exist yet are made by the policy's `up`.
-Result<> create_containers(Context& context, const policy::Controller& controller) {
-  context.output.step("creating the containers");
-  const auto made = controller_runner(context.session)(controller.up, context.policy.gate.timeouts.start);
-  if (!made) return pass(made.error());
-  if (!made->timed_out && made->status == 0) return {};
-  return fail(Exit::unavailable, "controller.{}.up {}: {}", controller.name,
-              made->timed_out ? "took too long" : fmt::format("ended with {}", made->status),
-              escape_line(made->err.substr(made->err.size() - std::min<std::size_t>(made->err.size(), 300)), 400));
 }
 
 /// @param started  by us, since it ran before. @param again  a restore is taken up: the operator was to see that it runs

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/escape.h"
 #include "gate/lease/downtime.h"
 #include "gate/lease/guardian.h"
 #include "gate/lease/store.h"
@@ -94,6 +95,16 @@ Result<std::optional<Stopped>> stop_service(Context& context, const policy::Serv
     return pass(undo(context, *lease, stopped.error()));
   const double seconds = std::chrono::duration<double>(monitor::Clock::now() - began).count();
   return std::optional(Stopped{std::move(*lease), state->running.size(), seconds, began});
+}
+
+Result<> create_containers(Context& context, const policy::Controller& controller) {
+  context.output.step("creating the containers");
+  const auto made = controller_runner(context.session)(controller.up, context.policy.gate.timeouts.start);
+  if (!made) return pass(made.error());
+  if (!made->timed_out && made->status == 0) return {};
+  return fail(Exit::unavailable, "controller.{}.up {}: {}", controller.name,
+              made->timed_out ? "took too long" : fmt::format("ended with {}", made->status),
+              escape_line(made->err.substr(made->err.size() - std::min<std::size_t>(made->err.size(), 300)), 400));
 }
 
 }  // namespace backupctl::step

@@ -30,4 +30,7 @@ Result<> start_again(Context& context, const lease::Lease& lease);
 /// The service's controller; nullptr for none.
 const policy::Controller* controller_of(const Context& context, const policy::Service& service);
 
+/// Containers that do not exist yet are made, and started, by the policy's `up`, which is not empty. Error: Exit::unavailable.
+Result<> create_containers(Context& context, const policy::Controller& controller);
+
 }  // namespace backupctl::step
