@@ -33,7 +33,7 @@ TEST_CASE("a recovery's record comes back as it was, on one line a step whatever
     CHECK(back->steps[i].seconds == doctest::Approx(sample().steps[i].seconds));
   }
   CHECK(back->steps[0].text == "restored db (db-2026-03-29.dump)");
-  CHECK(back->steps[2].text == "two\\x0Alines \\x1B[2J");
+  CHECK(back->steps[2].text == "two\\x0alines \\x1b[2J");
   CHECK(back->steps[4].text.empty());
 }
 

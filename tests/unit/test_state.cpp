@@ -134,6 +134,7 @@ TEST_CASE("what --check looks at comes back, whatever else stands in the file") 
   CHECK(state::read_memory(fixture.state(), "n8n").last.empty());
   change([](state::Memory& memory) { memory.last["sync"] = {1790000000, 69}; });
   change([](state::Memory& memory) { memory.good["archive"] = 1790000001; });
+  change([](state::Memory& memory) { memory.rehearsed = 12.5; });
   const int days = static_cast<int>(state::archives_remembered) + 12;
   const std::chrono::sys_days first = *parse_date("2026-01-01");
   change([&](state::Memory& memory) {
@@ -148,6 +149,7 @@ TEST_CASE("what --check looks at comes back, whatever else stands in the file") 
                 fixture.read("history/n8n.runs") + "later things\nrun x\nrun sync 1 2 3\narchive 2026-02-30 1 1\nhalf a li");
   const auto memory = state::read_memory(fixture.state(), "n8n");
   CHECK(memory.last.size() == 1);
+  CHECK(memory.rehearsed == 12.5);
   CHECK(memory.last.at("sync").when == 1790000000);
   CHECK(memory.last.at("sync").exit == 69);
   CHECK(memory.good.at("archive") == 1790000001);
