@@ -3,6 +3,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/state/exchange_record.h"
 #include "gate/state/history.h"
+#include "gate/state/kept.h"
 #include "gate/state/memory.h"
 #include "gate/step/helpers.h"
 #include "gate/step/recovery_step.h"
@@ -47,15 +48,25 @@ Result<Newest> find_newest(Context& context, const policy::Service& service) {
   return Newest{found->name, found->remote->name, found->date, found->manifest.number[0]};
 }
 
+Error decide_first(const std::string& service, const std::string& backup) {
+  return {
+      Exit::unavailable,
+      fmt::format("what an earlier restore of {}{} replaced is still kept; give it up with --restore-commit {}, or put it back "
+                  "with --restore-rollback {}",
+                  service, backup, service, service)};
+}
+
 /// D6: old files of another restore are somebody's to decide about, and that before anything is stopped.
 Result<> check_free(Context& context, const policy::Service& service, Phase before) {
-  const auto kept = state::read_exchange(context.state, service.name);
+  if (before == Phase::begun) return {};
+  const auto exchange = state::read_exchange(context.state, service.name);
+  if (!exchange) return pass(exchange.error());
+  if (exchange->has_value() && (*exchange)->phase == state::Exchange::Phase::kept)
+    return tl::make_unexpected(decide_first(service.name, " (" + (*exchange)->backup + ")"));
+  const auto kept = state::open_kept(context.state, service.name);
   if (!kept) return pass(kept.error());
-  if (!kept->has_value() || (*kept)->phase != state::Exchange::Phase::kept || before == Phase::begun) return {};
-  return fail(Exit::unavailable,
-              "the old files of an earlier restore of {} ({}) are still kept; give them up with --restore-commit {}, or put "
-              "them back with --restore-rollback {}",
-              service.name, (*kept)->backup, service.name, service.name);
+  if (kept->has_value()) return tl::make_unexpected(decide_first(service.name, ""));
+  return {};
 }
 
 Result<std::string> outlook_of_start(Context& context, const policy::Recovery& plan, const policy::Controller& controller) {

@@ -4,6 +4,7 @@
 
 #include "gate/lease/store.h"
 #include "gate/state/exchange_record.h"
+#include "gate/state/kept.h"
 #include "gate/state/lock.h"
 #include "gate/step/health.h"
 #include "gate/step/proof.h"
@@ -69,6 +70,11 @@ Result<Report> restore_service(Context& context, const policy::Service& service,
     return Report{"restored and verified by the run that was killed then",
                   {monitor::text_field("archive", (*earlier)->backup)}};
   }
+  // Of a server: a second restore of the same would find what the first put aside, and refuse.
+  const auto kept = state::open_kept(context.state, service.name);
+  if (!kept) return pass(kept.error());
+  if (kept->has_value() && (*kept)->concluded && before == Phase::begun)
+    return Report{"restored by the run that was killed then", {}};
   // Of a host without a history "latest" is not known to be the one that an earlier run put in place.
   if (earlier->has_value() && (*earlier)->phase == state::Exchange::Phase::unproven && before != Phase::waiting)
     if (const auto name = policy::parse_archive_name((*earlier)->backup)) wish.date = name->date;
