@@ -27,7 +27,7 @@ void read_tree(Table& table, Service& service) {
   service.path = table.text("path", form::absolute_path).value_or("");
   service.exclude = table.texts("exclude", form::any, 0);
   service.exclude.push_back(fmt::format("/{}/**", in_tree_staging));
-  service.sqlite = table.texts("sqlite", form::relative_path, 0);
+  service.sqlite = table.texts("sqlite", form::database_path, 0);
   read_archive(table, service);
   // On the source's own file system, where a snapshot can share its blocks.
   const std::string parent = service.path.substr(0, service.path.rfind('/') + 1);

@@ -35,6 +35,9 @@ bool is_relative(std::string_view text) {
     text.remove_prefix(end + 1);
   }
 }
+bool is_database(std::string_view text) {
+  return is_relative(text) && text.find_first_of("*?[]{}\\,") == std::string_view::npos;
+}
 bool is_absolute(std::string_view text) { return text.starts_with('/') && is_relative(text.substr(1)); }
 bool is_root(std::string_view text) { return text == "/" || is_absolute(text) || is_relative(text); }
 
@@ -117,6 +120,8 @@ const Form name{backupctl::is_name, "a name (1 to 64 of a-z 0-9 _ -, first a let
 const Form remote_name{backupctl::is_remote_name, "a remote's name (1 to 64 of A-Z a-z 0-9 _ -, first a letter or digit)"};
 const Form absolute_path{is_absolute, "an absolute path in its shortest form (no //, ., .. or / at the end)"};
 const Form relative_path{is_relative, "a relative path in its shortest form (no //, ., .. or / at either end)"};
+const Form database_path{
+    is_database, "a relative path in its shortest form (no //, ., .. or / at either end) without any of * ? [ ] { } \\ ,"};
 const Form remote_root{is_root, "a path in its shortest form (no //, ., .. or / at the end) or \"/\""};
 const Form time_zone{is_zone, "\"host\" or the name of a time zone, such as Europe/Berlin"};
 const Form engine_name{is_engine_name, "a name of A-Z a-z 0-9 _ . -, first a letter or digit"};

@@ -30,6 +30,7 @@ extern const Form name;            ///< common/request.h, is_name
 extern const Form remote_name;     ///< common/request.h, is_remote_name
 extern const Form absolute_path;   ///< canonical: equal paths are equal strings; never "/" itself
 extern const Form relative_path;   ///< canonical, beneath something
+extern const Form database_path;   ///< the same of a file that patterns and lists of paths can name as it is
 extern const Form remote_root;     ///< a canonical path, absolute or relative (a container, a bucket), or "/"
 extern const Form time_zone;       ///< "host" or the form of an IANA name; whether it exists is for who opens it
 extern const Form engine_name;     ///< containers, pods, volumes, compose projects and services; never read as an option

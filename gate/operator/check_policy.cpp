@@ -45,6 +45,20 @@ std::optional<dev_t> file_system_of(std::string path) {
   }
 }
 
+/// Databases that are not where the policy says: without one nothing of the service is backed up.
+void add_missing_databases(const policy::Service& service, std::vector<std::string>& notes) {
+  if (service.sqlite.empty()) return;
+  const UniqueFd tree = open_no_symlinks(service.path, O_PATH | O_DIRECTORY);
+  if (!tree) return;  // said already
+  for (const std::string& path : service.sqlite) {
+    const UniqueFd file = open_beneath(tree.get(), path, O_PATH | O_NOFOLLOW);
+    struct stat st {};
+    if (!file || ::fstat(file.get(), &st) != 0 || !S_ISREG(st.st_mode))
+      notes.push_back(fmt::format("service.{}.sqlite: {} is no file in {}; nothing of the service is backed up until it is",
+                                  service.name, path, service.path));
+  }
+}
+
 std::vector<std::string> findings(const policy::Policy& policy, const std::string& policy_path) {
   std::vector<std::string> notes;
   for (const NamedPath& named : policy::named_paths(policy))
@@ -53,6 +67,7 @@ std::vector<std::string> findings(const policy::Policy& policy, const std::strin
   if (auto trusted = open_trusted(policy_path); !trusted)
     notes.push_back(fmt::format("{}: the gate refuses to use {} where it lies", trusted.error().sentence, policy_path));
   for (const auto& [name, service] : policy.services) {
+    add_missing_databases(service, notes);
     if (service.consistency != policy::Consistency::snapshot) continue;
     const auto tree = file_system_of(service.path);
     const auto staging = file_system_of(service.staging);

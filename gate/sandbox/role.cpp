@@ -202,6 +202,11 @@ constexpr std::string_view dumper_calls[] = {
     "clock_getres", "getrusage",
     "times",
 };
+// What SQLite does with the files of a database: locks above all.
+constexpr std::string_view copier_calls[] = {
+    "openat", "openat2", "open",  "fcntl",  "umask",  "geteuid",  "faccessat2", "faccessat", "access",    "readlink",
+    "getcwd", "stat",    "lstat", "fchmod", "unlink", "unlinkat", "ftruncate",  "fsync",     "fdatasync", "fallocate",
+};
 
 constexpr std::uint64_t MiB = 1 << 20;
 
@@ -218,6 +223,7 @@ constexpr Role roles[role_count] = {
     {RoleName::prober, "prober", true, true, TreeAccess::none, internet, false, 512 * MiB, 32, prober_calls},
     {RoleName::dumper, "dumper", true, true, TreeAccess::none, internet, true, 0, 64, dumper_calls},
     {RoleName::local_dumper, "local dumper", true, true, TreeAccess::none, local, true, 0, 64, dumper_calls},
+    {RoleName::copier, "copier", true, true, read_any, Network::none, false, 512 * MiB, 32, copier_calls},
 };
 
 }  // namespace

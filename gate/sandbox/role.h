@@ -19,9 +19,10 @@ enum class RoleName : std::uint8_t {
   stager,
   prober,
   dumper,
-  local_dumper
+  local_dumper,
+  copier
 };
-inline constexpr std::size_t role_count = 11;
+inline constexpr std::size_t role_count = 12;
 
 /// Which capabilities a role has *in its own user namespace*, over the idmapped trees alone.
 enum class TreeAccess : std::uint8_t {

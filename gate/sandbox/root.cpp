@@ -27,6 +27,8 @@ Result<UniqueFd> make_mount_point(int root, const Bind& bind) {
     const std::string part = bind.target.substr(begin, last ? end : end - begin);
     const bool file = last && !bind.directory;
     const int made = file ? ::mknodat(at.get(), part.c_str(), S_IFREG | 0444, 0) : ::mkdirat(at.get(), part.c_str(), 0755);
+    // Over a file of a tree that is bound already; whose owner may take it away at any moment.
+    if (made != 0 && errno == EROFS) return fail(Exit::unavailable, "{} is not in the tree any more; try again", bind.target);
     if (made != 0 && errno != EEXIST) return fail_errno(Exit::bug, errno, "cannot make {} in a private root", bind.target);
     UniqueFd next = open_beneath(at.get(), part, O_PATH);
     if (!next) return fail_errno(Exit::bug, errno, "cannot open {} in a private root", bind.target);

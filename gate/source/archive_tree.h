@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
 
 #include "common/result.h"
 #include "common/sha256.h"
@@ -17,6 +20,7 @@ struct ArchiveOptions {
   unsigned threads = 2;          ///< that compress, 1 to max_threads
   bool hot = false;              ///< the service runs: files that change are read again and do not make the run incomplete
   Excludes excludes;
+  std::set<std::string, std::less<>> covered;  ///< files of the tree over which others are mounted that are read in their place
 };
 
 /// Memory grows with threads; this many keep it near 100 MB.

@@ -67,6 +67,8 @@ Result<ArchiveOptions> parse_reader_args(std::span<const std::string> args) {
       good = (options.codec = find_codec(value)) != nullptr;
     else if (word == "--exclude")
       excludes.push_back(value);
+    else if (word == "--covered")
+      options.covered.insert(value);
     else if (word == "--level")
       good = number(value, 1, 22, level);
     else if (word == "--threads")

@@ -9,7 +9,8 @@
 namespace backupctl::archive {
 
 /// Reads the reader's arguments:
-/// `--format tar.gz|tar.zst [--level N] [--threads N]` or `--list-only`, and `[--hot] [--exclude GLOB]...`.
+/// `--format tar.gz|tar.zst [--level N] [--threads N]` or `--list-only`, and `[--hot] [--exclude GLOB]...
+/// [--covered PATH]...`.
 /// Error: Exit::bug or bad_config.
 Result<ArchiveOptions> parse_reader_args(std::span<const std::string> args);
 

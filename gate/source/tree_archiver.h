@@ -22,6 +22,7 @@ class TreeArchiver : public Visitor {
       : tar_(tar), list_(list), options_(options), reporter_(reporter), reader_(pipe, tar, reporter) {}
 
   bool wanted(std::string_view path, std::uint8_t type) override;
+  bool covered(std::string_view path) override { return options_.covered.contains(path); }
   Result<> found(const Found& entry) override;
   bool descend(std::string_view path) override { return !options_.excludes.contents(path); }
   void leave(std::string_view path, const struct stat& before, const struct stat& now) override;

@@ -20,10 +20,10 @@ namespace {
 constexpr std::size_t names_memory = std::size_t{32} << 20;
 constexpr std::size_t least_memory = 4096;
 
-UniqueFd open_name(int dir, const char* name, int flags) {
+UniqueFd open_name(int dir, const char* name, int flags, std::uint64_t resolve = RESOLVE_NO_XDEV) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_NOFOLLOW | O_CLOEXEC);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve;
   return UniqueFd(static_cast<int>(::syscall(SYS_openat2, dir, name, &how, sizeof how)));
 }
 
@@ -52,6 +52,18 @@ UniqueFd open_entry(int dir, const char* name, std::uint8_t type, struct stat& s
   }
   errno = EAGAIN;  // someone swaps it faster than we look
   return {};
+}
+
+/// What is mounted over a file; where nothing is any more, because the file was renamed or removed, ESTALE: the live one is not
+/// to be taken for its copy.
+UniqueFd open_cover(int dir, const char* name, struct stat& st) {
+  const bool bare = static_cast<bool>(open_name(dir, name, O_PATH));
+  if (bare || errno != EXDEV) {
+    if (bare) errno = ESTALE;
+    return {};
+  }
+  UniqueFd fd = open_name(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+  return fd && ::fstat(fd.get(), &st) == 0 ? std::move(fd) : UniqueFd();
 }
 
 /// What a btrfs snapshot shows in place of a subvolume that it does not hold (BTRFS_EMPTY_SUBVOL_DIR_OBJECTID,
@@ -129,7 +141,7 @@ class Walk {
     }
     if (!visitor_.wanted(path_, type)) return {};
     Found entry{path_, stack_.top(), name, -1, {}};
-    UniqueFd fd = open_entry(entry.dir, name, type, entry.st);
+    UniqueFd fd = visitor_.covered(path_) ? open_cover(entry.dir, name, entry.st) : open_entry(entry.dir, name, type, entry.st);
     if (!fd) {
       lost(errno);
       return {};
@@ -151,6 +163,8 @@ class Walk {
   void lost(int code) {
     if (code == ENOENT)
       visitor_.lost(NotRead::vanished, path_, "vanished before it was read");
+    else if (code == ESTALE)
+      visitor_.lost(NotRead::changed, path_, "was replaced by another file after it was copied");
     else if (code == EXDEV)
       visitor_.lost(NotRead::mount, path_, "another file system is mounted here, which is not part of the tree");
     else

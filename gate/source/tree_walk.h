@@ -36,6 +36,8 @@ class Visitor {
   virtual ~Visitor() = default;
   /// Is this wanted at all? Asked before it is opened. @param type  a DT_ value, a hint.
   virtual bool wanted(std::string_view path, std::uint8_t type) = 0;
+  /// Whether a file of ours is mounted over this one, on purpose.
+  virtual bool covered(std::string_view) { return false; }
   /// Anything found, a directory before its contents. An error ends the walk.
   virtual Result<> found(const Found& entry) = 0;
   /// Should the walk descend into this directory?
@@ -47,9 +49,9 @@ class Visitor {
 };
 
 /// Walks the tree under `root` by directory descriptors, each directory in byte order of its names. Symbolic links are never
-/// followed, mounts never crossed, FIFOs and devices never opened; whatever is swapped meanwhile, what is visited is what was
-/// opened and looked at (X5). Memory: 32 MiB of names, 4 KiB per level of depth, and the path. Descriptors: DirStack::max_open.
-/// Error: what the visitor's was, or the tree itself cannot be read.
+/// followed, mounts never crossed but those on purpose, FIFOs and devices never opened; whatever is swapped meanwhile, what is
+/// visited is what was opened and looked at (X5). Memory: 32 MiB of names, 4 KiB per level of depth, and the path. Descriptors:
+/// DirStack::max_open. Error: what the visitor's was, or the tree itself cannot be read.
 Result<> walk_tree(UniqueFd root, Visitor& visitor);
 
 }  // namespace backupctl::archive

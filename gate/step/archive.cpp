@@ -79,7 +79,8 @@ Error incomplete(const TreeRead& read, const std::string& kept_as) {
 Result<TreeRead> make_archive(Context& context, const policy::Service& service, const Source& source, state::Spool& spool) {
   if (service.source == policy::SourceKind::postgres) return dump_postgres(context, service, spool);
   context.output.step("reading and compressing the tree");
-  return read_tree(context, service, source.path, source.tree.get(), spool);
+  return read_tree(context, service, source.path, source.excludes(service.exclude), source.tree.get(), source.databases.files(),
+                   spool);
 }
 
 }  // namespace
@@ -115,7 +116,7 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
   if (!spool) return pass(spool.error());
   auto read = make_archive(context, service, *source, *spool);
   if (!read) return pass(read.error());
-  if (auto still = source->rest.still(context); !still) return pass(still.error());
+  if (auto still = source->still(context); !still) return pass(still.error());
   add_snapshot(*read, *source);
   if (auto good = check_size(service, read->archive_bytes); !good) return pass(good.error());
   const bool complete = read->faults == 0;

@@ -125,7 +125,7 @@ Result<> rehearse(Context& context, const policy::Service& service, const DrillW
   if (!data) return fail(Exit::bad_data, "{} was restored and holds no data/", stored->name);
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
-  auto read = list_tree(context, scratch->path() + "/data", {}, false, data.get(), *spool);
+  auto read = list_tree(context, scratch->path() + "/data", {}, false, data.get(), {}, *spool);
   if (!read) return pass(read.error());
   record.files = read->files;
   record.compared = stored->manifest.number[6] != 1;

@@ -11,8 +11,8 @@ Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& 
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
   context.output.step("reading the tree for the mirror's manifest");
-  auto read = list_tree(context, source.path, service.exclude, service.consistency == policy::Consistency::hot,
-                        source.tree.get(), spool);
+  auto read = list_tree(context, source.path, source.excludes(service.exclude), service.consistency == policy::Consistency::hot,
+                        source.tree.get(), source.databases.files(), spool);
   if (!read) return read;
   add_snapshot(*read, source);
   manifest::Manifest manifest = tree_manifest(context, service, date, *read);

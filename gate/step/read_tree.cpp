@@ -4,24 +4,25 @@
 #include "gate/sandbox/helper.h"
 #include "gate/step/fault_lines.h"
 #include "gate/step/tree.h"
-#include "gate/step/worker.h"
 
 namespace backupctl::step {
 namespace {
 
 /// @param args  the reader's arguments that say what to write
 Result<TreeRead> run_reader(Context& context, std::vector<std::string> args, const std::string& path,
-                            const std::vector<std::string>& exclude, bool hot, int tree_fd, state::Spool& spool) {
+                            const std::vector<std::string>& exclude, bool hot, int tree_fd, const std::vector<Instead>& instead,
+                            state::Spool& spool) {
   auto worker = Worker::hire(context, sandbox::RoleName::reader);
   if (!worker) return pass(worker.error());
   if (auto given = spool.give_to(worker->uid()); !given) return pass(given.error());
-  if (auto shown = worker->show_tree(tree_fd, path, sandbox::source_dir, false); !shown) return pass(shown.error());
+  if (auto shown = worker->show_tree(tree_fd, path, sandbox::source_dir, false, instead); !shown) return pass(shown.error());
   if (auto shown = worker->show_directory(spool.path(), sandbox::spool_dir, true); !shown) return pass(shown.error());
   if (worker->fell_back())
     context.output.note(
         "the tree's file system does not map owners: it is read with a capability of the host, behind the other layers", true);
   if (hot) args.emplace_back("--hot");
   for (const std::string& glob : exclude) args.insert(args.end(), {"--exclude", glob});
+  for (const Instead& file : instead) args.insert(args.end(), {"--covered", file.path});
   auto child = start_helper(*worker, "backupctl-reader", args, -1, -1);
   if (!child) return pass(child.error());
 
@@ -56,15 +57,16 @@ Result<TreeRead> run_reader(Context& context, std::vector<std::string> args, con
 
 }  // namespace
 
-Result<TreeRead> read_tree(Context& context, const policy::Service& service, const std::string& path, int tree_fd,
+Result<TreeRead> read_tree(Context& context, const policy::Service& service, const std::string& path,
+                           const std::vector<std::string>& exclude, int tree_fd, const std::vector<Instead>& instead,
                            state::Spool& spool) {
   return run_reader(context, {"--format", service.format == policy::ArchiveFormat::tar_gz ? "tar.gz" : "tar.zst"}, path,
-                    service.exclude, service.consistency == policy::Consistency::hot, tree_fd, spool);
+                    exclude, service.consistency == policy::Consistency::hot, tree_fd, instead, spool);
 }
 
 Result<TreeRead> list_tree(Context& context, const std::string& path, const std::vector<std::string>& exclude, bool hot,
-                           int tree_fd, state::Spool& spool) {
-  return run_reader(context, {"--list-only"}, path, exclude, hot, tree_fd, spool);
+                           int tree_fd, const std::vector<Instead>& instead, state::Spool& spool) {
+  return run_reader(context, {"--list-only"}, path, exclude, hot, tree_fd, instead, spool);
 }
 
 }  // namespace backupctl::step

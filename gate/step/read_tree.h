@@ -7,6 +7,7 @@
 #include "common/sha256.h"
 #include "gate/state/spool.h"
 #include "gate/step/context.h"
+#include "gate/step/worker.h"
 
 namespace backupctl::step {
 
@@ -25,15 +26,16 @@ struct TreeRead {
 };
 
 /// Reads the tree `tree_fd` into the spool in the role "reader". What could not be read is told line by line.
-/// @param path  where it lies, for mount points beneath it. Error: Exit::io_error (spool full, …); the spool then holds nothing
-/// of use.
-Result<TreeRead> read_tree(Context& context, const policy::Service& service, const std::string& path, int tree_fd,
+/// @param path  where it lies, for mount points beneath it; @param exclude  patterns as Excludes has them
+/// (gate/source/exclude.h); @param instead  over the tree's own files
+/// Error: Exit::io_error (spool full, …); the spool then holds nothing of use.
+Result<TreeRead> read_tree(Context& context, const policy::Service& service, const std::string& path,
+                           const std::vector<std::string>& exclude, int tree_fd, const std::vector<Instead>& instead,
                            state::Spool& spool);
 
 /// Reads the tree all the same, every byte of it, and leaves its list `files.jsonl` alone: the lines are those of an archive.
-/// @param path  the tree's, for mount points beneath it; @param exclude  patterns as Excludes has them (gate/source/exclude.h)
 /// @param hot  files may change while they are read. Error: as above; Exit::bad_config, a pattern is not one of those.
 Result<TreeRead> list_tree(Context& context, const std::string& path, const std::vector<std::string>& exclude, bool hot,
-                           int tree_fd, state::Spool& spool);
+                           int tree_fd, const std::vector<Instead>& instead, state::Spool& spool);
 
 }  // namespace backupctl::step

@@ -130,15 +130,18 @@ Result<> RemoteFiles::purge(const std::string& directory) {
   return ran ? Result<>{} : pass(ran.error());
 }
 
-Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, bool dry_run) {
+Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, const std::vector<Instead>& instead, bool dry_run) {
   if (dry_run)
     return run(rclone_.dry_run(mirror, relay::dry_run_flags, rclone_.layout().at(".backupctl-dry-run")),
-               {.doing = "compare the tree with", .tree_fd = tree_fd, .log_mode = {"dry-run"}});
-  auto ran =
-      run(rclone_.sync(mirror),
-          {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true, .most_deleted = mirror.most_deleted});
+               {.doing = "compare the tree with", .tree_fd = tree_fd, .instead = instead, .log_mode = {"dry-run"}});
+  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to",
+                                        .tree_fd = tree_fd,
+                                        .instead = instead,
+                                        .shows_progress = true,
+                                        .most_deleted = mirror.most_deleted});
   if (!ran || can_.times) return ran;
-  auto refreshed = run(rclone_.refresh(mirror), {.doing = "mirror the tree to", .tree_fd = tree_fd, .shows_progress = true});
+  auto refreshed = run(rclone_.refresh(mirror),
+                       {.doing = "mirror the tree to", .tree_fd = tree_fd, .instead = instead, .shows_progress = true});
   if (!refreshed) return refreshed;
   for (const std::size_t i : {1U, 2U}) ran->figures.number[i] += refreshed->figures.number[i];  // bytes, transfers
   return ran;

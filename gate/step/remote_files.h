@@ -87,8 +87,9 @@ class RemoteFiles {
   Result<> rename(const std::string& from, const std::string& to);
   Result<> remove(const std::string& file);
   Result<> purge(const std::string& directory);
-  /// A mirror, or with `dry_run` what it would do. @param tree_fd  the tree, shown as /source
-  Result<Ran> mirror(const remote::Mirror& mirror, int tree_fd, bool dry_run);
+  /// A mirror, or with `dry_run` what it would do. @param tree_fd  the tree, shown as /source, with `instead` over its own
+  /// files
+  Result<Ran> mirror(const remote::Mirror& mirror, int tree_fd, const std::vector<Instead>& instead, bool dry_run);
 
   /// Carries a renewed credential back and ends the loan. A rotation that could not be saved is a failed run (D5).
   Result<> close();
@@ -98,9 +99,10 @@ class RemoteFiles {
   struct Run {
     const char* doing = "";  ///< for error sentences: "list", "send"
     int tree_fd = -1;
-    std::string spool = {};  ///< folder shown at /spool
-    int into_fd = -1;        ///< our folder, shown at /spool, writable; what is made there is root's
-    std::string into = {};   ///< how errors call it
+    std::vector<Instead> instead = {};  ///< over the tree's own files
+    std::string spool = {};             ///< folder shown at /spool
+    int into_fd = -1;                   ///< our folder, shown at /spool, writable; what is made there is root's
+    std::string into = {};              ///< how errors call it
     std::vector<std::string> log_mode = {"progress"};
     std::vector<std::string> listener = {};  ///< a relay mode for standard output; empty: none
     int out_fd = -1;                         ///< without a listener: where standard output is copied to

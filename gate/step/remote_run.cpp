@@ -142,7 +142,7 @@ Result<> RemoteFiles::furnish(const Run& run) {
     if (auto shown = worker_.show_as_root(directory_.get(), remote_->directory, sandbox::target_dir, true); !shown)
       return shown;
   if (run.tree_fd >= 0)
-    if (auto shown = worker_.show_tree(run.tree_fd, "the tree", sandbox::source_dir, false); !shown) return shown;
+    if (auto shown = worker_.show_tree(run.tree_fd, "the tree", sandbox::source_dir, false, run.instead); !shown) return shown;
   if (run.into_fd >= 0)
     if (auto shown = worker_.show_as_root(run.into_fd, run.into, sandbox::spool_dir, true); !shown) return shown;
   if (!run.spool.empty())

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "common/io.h"
 #include "gate/state/directory_attributes.h"
 #include "gate/state/history.h"
@@ -20,6 +22,16 @@ std::string list(const std::vector<std::string>& paths) {
 }
 
 std::string suffix_of(const RestoreWish& wish) { return wish.only.empty() ? "" : " (only " + list(wish.only) + ")"; }
+
+/// The paths that change places: beside a database also what its last writers left (policy.md, sqlite). SQLite would take an
+/// old -wal or -journal for the restored database's own, and damage it.
+std::vector<std::string> exchanged(const policy::Service& service, const std::vector<std::string>& only) {
+  std::vector<std::string> all = only;
+  for (const std::string& path : only)
+    if (std::find(service.sqlite.begin(), service.sqlite.end(), path) != service.sqlite.end())
+      for (const char* ending : {"-wal", "-shm", "-journal"}) all.push_back(path + ending);
+  return all;
+}
 
 /// Whether an earlier restore, of which only the proof is missing, is what is wished for now.
 bool is_wished(const Context& context, const state::Exchange& exchange, const RestoreWish& wish) {
@@ -83,7 +95,7 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
         true);
   if (auto room = check_room(grounds, {{backup->members, backup->content}}); !room) return pass(room.error());
   if (auto staged = stage(grounds.all().front(), service, *backup); !staged) return pass(staged.error());
-  return put_in_place(context, service, backup->name + suffix_of(wish), grounds, wish.only, proof);
+  return put_in_place(context, service, backup->name + suffix_of(wish), grounds, exchanged(service, wish.only), proof);
 }
 
 }  // namespace backupctl::step

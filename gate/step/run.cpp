@@ -124,8 +124,6 @@ std::string not_built(const policy::Plan& plan) {
   const bool snapshots = plan.service->source == policy::SourceKind::volumes;
   if (plan.verb == Verb::verify && !snapshots && plan.snapshot_id) return still_open("--snapshot-id without volumes");
   if ((row_of(plan.verb).waits || plan.verb == Verb::verify) && !known) return still_open("this kind of source");
-  if (!row_of(plan.verb).waits) return {};
-  if (!plan.service->sqlite.empty()) return still_open("sqlite = […]");
   return {};
 }
 

@@ -22,11 +22,26 @@ Result<Source> open_source(Context& context, const policy::Service& service) {
   auto tree = source.snapshot ? open_snapshot(staged_tree(service)) : open_tree_root(source.path);
   if (!tree) return pass(tree.error());
   source.tree = std::move(*tree);
-  if (source.snapshot) return source;
-  auto rest = AtRest::check(context, service);
-  if (!rest) return pass(rest.error());
-  source.rest = *rest;
+  if (!source.snapshot) {
+    auto rest = AtRest::check(context, service);
+    if (!rest) return pass(rest.error());
+    source.rest = *rest;
+  }
+  auto databases = SqliteCopies::make(context, service, source.tree.get());
+  if (!databases) return pass(databases.error());
+  source.databases = std::move(*databases);
   return source;
+}
+
+std::vector<std::string> Source::excludes(const std::vector<std::string>& policys) const {
+  std::vector<std::string> all = policys;
+  all.insert(all.end(), databases.excludes().begin(), databases.excludes().end());
+  return all;
+}
+
+Result<> Source::still(Context& context) const {
+  auto resting = rest.still(context);
+  return resting ? databases.still(tree.get()) : resting;
 }
 
 void add_snapshot(TreeRead& read, const Source& source) {

@@ -55,8 +55,8 @@ constexpr std::int64_t few_files = 10;
 
 /// D3: a run that would delete or overwrite more than the policy allows stops before it has changed anything.
 /// @return what the mirror itself is given as Mirror::most_deleted: a tree in use may lose its files after it was compared.
-Result<std::int64_t> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, int tree) {
-  auto counted = remote.mirror(mirror, tree, true);
+Result<std::int64_t> guard(RemoteFiles& remote, const Subject& subject, const remote::Mirror& mirror, const Source& source) {
+  auto counted = remote.mirror(mirror, source.tree.get(), source.databases.files(), true);
   if (!counted) return pass(counted.error());
   const auto [deleted, replaced, all] =
       std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
@@ -88,19 +88,21 @@ Result<> prune_history(Context& context, RemoteFiles& remote, const Subject& sub
 }
 
 /// One remote: guard, mirror, history.
-Result<Record> sync_to(Context& context, const policy::Remote& remote, const Subject& subject, int tree, CivilDate today) {
+Result<Record> sync_to(Context& context, const policy::Remote& remote, const Subject& subject, const Source& source,
+                       CivilDate today) {
   auto files = RemoteFiles::open(context, remote);
   if (!files) return pass(files.error());
+  const std::vector<std::string> exclude = source.excludes(subject.exclude);
   remote::Mirror mirror{
-      .from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = subject.exclude, .hot = subject.hot};
+      .from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = exclude, .hot = subject.hot};
   if (remote.history && subject.guard.mirror_history.count() > 0)
     mirror.history = subject.history(files->layout(), format_date(today));
   context.output.step(fmt::format("comparing the tree with {}", remote.name));
-  const auto allowed = guard(*files, subject, mirror, tree);
+  const auto allowed = guard(*files, subject, mirror, source);
   if (!allowed) return pass(allowed.error());
   mirror.most_deleted = *allowed;
   context.output.step(fmt::format("mirroring to {}", remote.name));
-  auto ran = files->mirror(mirror, tree, false);
+  auto ran = files->mirror(mirror, source.tree.get(), source.databases.files(), false);
   if (!ran) return pass(ran.error());
   if (ran->figures.number[0] > 0)
     return fail(Exit::io_error, "{} files could not be mirrored to {}, so the mirror is incomplete; what is there is kept",
@@ -113,7 +115,7 @@ Result<Record> sync_to(Context& context, const policy::Remote& remote, const Sub
 Result<Source> open_target(const std::string& path) {
   auto tree = open_tree_root(path);
   if (!tree) return pass(tree.error());
-  return Source{std::move(*tree), path, {}, {}};
+  return Source{std::move(*tree), path, {}, {}, {}};
 }
 
 /// The mirrors' signed manifest: made once, after the last of them, while a cold service still stands still; what was read of
@@ -126,14 +128,14 @@ Result<> describe(Context& context, const policy::Service& service, const Source
                                     excludes.error().sentence),
                         true);
     for (const policy::Remote* remote : mirrored) served.add(remote->name);
-    return source.rest.still(context);
+    return source.still(context);
   }
   const std::int64_t began = ::time(nullptr);
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
   const auto read = write_mirror_manifest(context, service, source, today, *spool);
   if (!read) return pass(read.error());
-  if (auto still = source.rest.still(context); !still) return still;
+  if (auto still = source.still(context); !still) return still;
   bool any = false;
   for (const policy::Remote* remote : mirrored) {
     if (auto sent = send_mirror_manifest(context, *remote, service, *spool); !sent) {
@@ -166,7 +168,7 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
   Served served(context);
   std::vector<const policy::Remote*> mirrored;
   for (const policy::Remote* remote : plan.remotes) {
-    auto figures = sync_to(context, *remote, subject, source->tree.get(), *today);
+    auto figures = sync_to(context, *remote, subject, *source, *today);
     if (!figures) {
       if (served.take(figures.error())) return pass(figures.error());
       continue;
@@ -182,7 +184,7 @@ Result<Report> sync(Context& context, const policy::Plan& plan) {
       return pass(done.error());
   } else {
     for (const policy::Remote* remote : mirrored) served.add(remote->name);
-    if (auto still = source->rest.still(context); !still) return pass(still.error());
+    if (auto still = source->still(context); !still) return pass(still.error());
   }
   if (served.fault()) return pass(served.error());
   if (const auto mounts = missed_mounts(source->path, subject.exclude); !mounts.empty())

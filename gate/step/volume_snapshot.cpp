@@ -69,7 +69,7 @@ Result<Archive> archive_volume(Context& context, const policy::Service& service,
   auto fd = hot ? open_tree_root(tree.path, true) : open_snapshot(tree);
   if (!fd) return pass(fd.error());
   const std::string path = hot ? tree.path : fmt::format("{}/snapshot/{}", tree.staging, snapshot::tree_name);
-  auto read = read_tree(context, service, path, fd->get(), spool);
+  auto read = read_tree(context, service, path, service.exclude, fd->get(), {}, spool);
   if (!read) return pass(read.error());
   archive.read = std::move(*read);
   if (auto kept = keep(spool, "archive", folder, archive.name); !kept) return pass(kept.error());

@@ -51,14 +51,23 @@ void Worker::clear() {
   mounts_.clear();
 }
 
-Result<> Worker::show_tree(int fd, const std::string& what, const std::string& target, bool writable) {
-  const sandbox::Bind bind{.target = target};
-  if (!cage_.host_capabilities && add(fd, what, {.writable = writable, .idmap = userns_.get()}, bind)) return {};
+Result<> Worker::show_tree(int fd, const std::string& what, const std::string& target, bool writable,
+                           const std::vector<Instead>& instead) {
+  const std::size_t before = cage_.binds.size();
+  const auto show = [&](int idmap) -> Result<> {
+    cage_.binds.resize(before);
+    mounts_.resize(before);
+    auto shown = add(fd, what, {.writable = writable, .idmap = idmap}, {.target = target});
+    for (const Instead& file : instead)
+      if (shown) shown = add(file.fd, file.path, {.idmap = idmap}, {.target = target + "/" + file.path, .directory = false});
+    return shown;
+  };
+  if (!cage_.host_capabilities && show(userns_.get())) return {};
   // The stated fallback (architecture.md): the file system does not map owners, so the capability must count in the host's own
   // namespace. Private root, Landlock and seccomp still stand; --status and the step say so.
   cage_.host_capabilities = true;
   cage_.userns = -1;
-  return add(fd, what, {.writable = writable}, bind);
+  return show(-1);
 }
 
 Result<> Worker::show_directory(const std::string& path, const std::string& target, bool writable) {

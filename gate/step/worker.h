@@ -12,6 +12,12 @@
 
 namespace backupctl::step {
 
+/// A file of ours that a role finds in a tree in place of the tree's own.
+struct Instead {
+  std::string path;  ///< beneath the tree
+  int fd = -1;       ///< of a file with the owner and attributes that it shall have in the tree; not owned
+};
+
 /// A cage being furnished: a worker uid that no other running child has, and the trees the role gets to see. Owns the
 /// descriptors that the cage refers to; keep it alive until the child has ended, as the uid is free again with it.
 class Worker {
@@ -20,8 +26,9 @@ class Worker {
   static Result<Worker> hire(const Context& context, sandbox::RoleName role);
 
   /// Shows the directory `fd` (from open_no_symlinks) at `target` with its true owners, idmapped where the file system can.
-  /// @param what  how errors call it
-  Result<> show_tree(int fd, const std::string& what, const std::string& target, bool writable);
+  /// @param what  how errors call it; @param instead  over the tree's own files
+  Result<> show_tree(int fd, const std::string& what, const std::string& target, bool writable,
+                     const std::vector<Instead>& instead = {});
   /// Shows a directory of ours that the worker's uid owns or may read.
   Result<> show_directory(const std::string& path, const std::string& target, bool writable);
   /// Shows a directory in which everything belongs to root, and what the worker makes there as well (directory remotes).

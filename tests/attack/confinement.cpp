@@ -29,7 +29,7 @@ const std::string base = attack::arena;
 
 /// What a role is allowed on purpose; everything else must be denied.
 bool is_allowed(RoleName role, std::string_view attempt) {
-  const bool reads = role == RoleName::reader || role == RoleName::transfer;
+  const bool reads = role == RoleName::reader || role == RoleName::transfer || role == RoleName::copier;
   if (attempt == "read-own-tree") return reads;
   if (role == RoleName::transfer || role == RoleName::dumper) return attempt == "inet-socket" || attempt == "map-executable";
   if (role == RoleName::local_dumper) return attempt == "map-executable";

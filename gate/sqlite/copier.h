@@ -1,0 +1,15 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+namespace backupctl::sqlite {
+
+/// The copier's work once it is confined (sandbox::Work): each database that is named, a path beneath /source, to /spool/0,
+/// /spool/1, …, in this order; consistent, checked, standing alone, on the disk. Records:
+///   result   number[0] bytes of all copies
+///   failed   number[0] the Exit code: bad_config, one is missing or no plain file, or cannot be opened; bad_data, one is no
+///            database, or damaged; unavailable, locked or changed hands all the time; io_error, the spool is full
+int run_copier(std::span<const std::string> databases);
+
+}  // namespace backupctl::sqlite
