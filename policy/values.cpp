@@ -121,7 +121,8 @@ const Form remote_name{backupctl::is_remote_name, "a remote's name (1 to 64 of A
 const Form absolute_path{is_absolute, "an absolute path in its shortest form (no //, ., .. or / at the end)"};
 const Form relative_path{is_relative, "a relative path in its shortest form (no //, ., .. or / at either end)"};
 const Form database_path{
-    is_database, "a relative path in its shortest form (no //, ., .. or / at either end) without any of * ? [ ] { } \\ ,"};
+    is_database,
+    "a relative path in its shortest form (no //, ., .. or / at either end) without a comma, a backslash, * ? [ ] { or }"};
 const Form remote_root{is_root, "a path in its shortest form (no //, ., .. or / at the end) or \"/\""};
 const Form time_zone{is_zone, "\"host\" or the name of a time zone, such as Europe/Berlin"};
 const Form engine_name{is_engine_name, "a name of A-Z a-z 0-9 _ . -, first a letter or digit"};
