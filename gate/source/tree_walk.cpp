@@ -164,7 +164,7 @@ class Walk {
     if (code == ENOENT)
       visitor_.lost(NotRead::vanished, path_, "vanished before it was read");
     else if (code == ESTALE)
-      visitor_.lost(NotRead::changed, path_, "was replaced by another file after it was copied");
+      visitor_.lost(NotRead::unreadable, path_, "was replaced by another file after it was copied");  // in a hot tree too
     else if (code == EXDEV)
       visitor_.lost(NotRead::mount, path_, "another file system is mounted here, which is not part of the tree");
     else

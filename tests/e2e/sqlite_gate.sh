@@ -29,18 +29,18 @@ as() { setpriv --reuid=scheduler --regid=scheduler --clear-groups env -i PATH=/u
 committed() { sed 's/^0*//' "$PROGRESS" 2>/dev/null; }
 # Beside the database what a guard of the mirror needs to be one: more than a file.
 fresh() { rm -rf "$TREE"/* "$PROGRESS"; as sh -c 'for i in $(seq 20); do echo $i >"$1/$i.txt"; done' sh "$TREE"; }
-start_writer() { # MODE
-  : >"$ROOT/writer"
+start_writer() { # MODE [HAS]
+  : >"$ROOT/writer"; rm -f "$PROGRESS"
   as "$LOAD" write "$TREE/lightflow.db" "$1" "$PROGRESS" >"$ROOT/writer" 2>&1 </dev/null &
   echo $! >"$ROOT/pids/writer"; disown
-  wait_for 20 eval '[ "$(committed)" -gt 100 ] 2>/dev/null'
+  wait_for 20 eval '[ "$(committed)" -gt '$((${2:-0} + 100))' ] 2>/dev/null'
 }
 stop_writer() { pkill -TERM -P "$(cat "$ROOT/pids/writer")"; wait_for 20 test -s "$ROOT/writer"; rm -f "$ROOT/pids/writer"; }
 kill_writer() { pkill -KILL -P "$(cat "$ROOT/pids/writer")"; rm -f "$ROOT/pids/writer"; sleep 0.2; }
 sql() { as python3 -c 'import os, sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
 for statement in sys.argv[3:]: db.execute(statement)
-if sys.argv[2] == "close": db.commit(); db.close()
+if sys.argv[2] == "close": db.close()
 os._exit(0)' "$@"; }
 ARCHIVES=$ROOT/disk/lightflow/archives MIRROR=$ROOT/disk/lightflow/data TODAY=$(date +%F)
 archive() { $GATE --archive lightflow --replace; }
@@ -127,10 +127,22 @@ check "a transaction was broken off" test -s "$TREE/lightflow.db-journal"
 check "… the archive has what was before it" eval 'archive && restored && good "$ROOT/restored/data/lightflow.db" "$before"'
 check "… the tree is as it was" test -s "$TREE/lightflow.db-journal"
 
+# What is committed into the -wal changes neither size nor time of the database, and yet is mirrored.
+sql "$TREE/lightflow.db" left 'PRAGMA journal_mode=WAL' 'CREATE TABLE late (n)' 'INSERT INTO late VALUES (1)'
+check "a mirror" $GATE --sync lightflow
+stat -c '%s %Y' "$TREE/lightflow.db" >"$ROOT/before"
+sleep 0.1; sql "$TREE/lightflow.db" left 'UPDATE late SET n = 2'
+check_same "committed into the -wal alone" "$ROOT/before" <(stat -c '%s %Y' "$TREE/lightflow.db")
+check "… mirrored again" $GATE --sync lightflow
+check "… the mirror has it" test "$(python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT n FROM late").fetchone()[0])' "$MIRROR/lightflow.db")" = 2
+
 # Back in place: what lies beside the database goes with it, and comes back.
-sql "$TREE/lightflow.db" close 'UPDATE total SET steps = steps'
-good "$TREE/lightflow.db" "$before" >/dev/null && archive >"$out" 2>&1; before=$("$LOAD" check "$TREE/lightflow.db" "$before" && python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT steps FROM total").fetchone()[0])' "$TREE/lightflow.db")
-start_writer WAL; kill_writer
+sql "$TREE/lightflow.db" close 'PRAGMA journal_mode=DELETE'
+before=$(python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT steps FROM total").fetchone()[0])' "$TREE/lightflow.db")
+check "closed: an archive" archive
+check "… which the tree still is" good "$TREE/lightflow.db" "$before"
+start_writer WAL "$before"; kill_writer
+check "a stale -wal and -shm lie in the tree" test -s "$TREE/lightflow.db-wal" -a -s "$TREE/lightflow.db-shm"
 (cd "$TREE" && sha256sum lightflow.db*) >"$ROOT/old"
 check "the database alone, in place, with a stale -wal beside it" $GATE --restore lightflow --only lightflow.db --yes
 check "… is whole and what was archived" good "$TREE/lightflow.db" "$before"
