@@ -11,8 +11,8 @@
 #include "common/escape.h"
 #include "common/io.h"
 #include "gate/sandbox/helper.h"
-#include "gate/source/exclude.h"
 #include "gate/state/directory_attributes.h"
+#include "gate/step/tree.h"
 
 namespace backupctl::step {
 namespace {
@@ -72,7 +72,7 @@ Result<SqliteCopies> SqliteCopies::make(Context& context, const policy::Service&
   const auto excludes = archive::Excludes::parse(service.exclude);
   std::vector<timespec> times;
   for (const std::string& path : service.sqlite) {
-    if (excludes && excludes->file(path))
+    if (excludes && is_left_out(*excludes, path))
       return fail(Exit::bad_config, "the database {} (sqlite) is left out by the policy's exclude; {}", escape_line(path, 300),
                   nothing_sent);
     auto live = open_live(tree, path);

@@ -10,7 +10,6 @@
 #include <sstream>
 
 #include "common/io.h"
-#include "gate/source/exclude.h"
 
 namespace backupctl::step {
 namespace {
@@ -75,6 +74,12 @@ std::vector<std::string> mounts_beneath(const std::string& path) {
   return found;
 }
 
+bool is_left_out(const archive::Excludes& excludes, std::string_view file) {
+  for (std::size_t end = file.find('/'); end != std::string_view::npos; end = file.find('/', end + 1))
+    if (excludes.contents(file.substr(0, end))) return true;
+  return excludes.file(file);
+}
+
 std::vector<std::string> missed_mounts(const std::string& path, const std::vector<std::string>& exclude) {
   std::vector<std::string> mounts = mounts_beneath(path);
   if (mounts.empty()) return mounts;
@@ -82,10 +87,8 @@ std::vector<std::string> missed_mounts(const std::string& path, const std::vecto
   if (!excludes) return mounts;  // rclone knows more patterns than this matcher, which is sure of none then
   std::erase_if(mounts, [&](const std::string& mount) {
     const std::string_view below = std::string_view(mount).substr(path.size() + 1);
-    for (std::size_t end = below.find('/'); end != std::string_view::npos; end = below.find('/', end + 1))
-      if (excludes->contents(below.substr(0, end))) return true;
     // Not looked at: whoever serves it may never answer, and a service stands still meanwhile (S5).
-    return excludes->contents(below) || excludes->file(below);
+    return excludes->contents(below) || is_left_out(*excludes, below);
   });
   return mounts;
 }

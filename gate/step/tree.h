@@ -1,10 +1,12 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/result.h"
 #include "common/unique_fd.h"
+#include "gate/source/exclude.h"
 
 namespace backupctl::step {
 
@@ -16,6 +18,9 @@ Result<UniqueFd> open_tree_root(const std::string& path, bool may_be_empty = fal
 
 /// Whether the opened directory holds nothing (a file system's own lost+found aside).
 bool is_empty_directory(int fd);
+
+/// Whether a file is left out, or a directory above it. @param file  relative to the tree
+bool is_left_out(const archive::Excludes& excludes, std::string_view file);
 
 /// Mount points beneath the tree, from /proc/self/mountinfo (proc(5)): they are not part of what is read, since the private
 /// mount of a tree is not recursive, so a backup without them must say so (D2).

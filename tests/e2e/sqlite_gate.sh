@@ -185,6 +185,9 @@ install -d -o scheduler "$ROOT/elsewhere"; cp "$ROOT/good.db" "$ROOT/elsewhere/l
 bad 78 "a path through a link" "inner/lightflow.db"
 rm "$TREE/inner"; policy 'consistency = "hot"' 'exclude = ["*.db"]'
 put; bad 78 "one that exclude leaves out" "left out by the policy's exclude"
+policy 'consistency = "hot"' 'exclude = ["inner/**"]' 'sqlite = ["inner/lightflow.db"]'
+as mkdir "$TREE/inner"; as cp "$ROOT/good.db" "$TREE/inner/lightflow.db"; bad 78 "one in a directory that exclude leaves out" "left out by the policy's exclude"
+rm -r "$TREE/inner"
 policy 'consistency = "hot"'
 put; : >"$ROOT/locked"
 as python3 -c 'import sqlite3, sys, time
