@@ -33,6 +33,7 @@ bool take_line(std::string_view line, Ledger& ledger) {
   const std::string_view name = take_until(line, ' ');
   if (!section_name_ok(name)) return false;
   if (word == "remote") ledger.remote = name;
+  if (word == "source") ledger.source = name;
   if (word == "section") ledger.sections.emplace_back(name);
   if (word != "token") return line.empty();
   if (!digest_ok(line)) return false;
@@ -46,7 +47,9 @@ bool take_line(std::string_view line, Ledger& ledger) {
 bool Ledger::Token::knows(std::string_view digest) const { return std::ranges::find(digests, digest) != digests.end(); }
 
 std::string Ledger::text() const {
-  std::string out = fmt::format("{}\nremote {}\nuid {}\n", heading, remote, uid);
+  std::string out = fmt::format("{}\nremote {}\n", heading, remote);
+  if (!source.empty()) out += fmt::format("source {}\n", source);
+  out += fmt::format("uid {}\n", uid);
   for (const std::string& section : sections) out += fmt::format("section {}\n", section);
   for (const Token& token : tokens)
     for (const std::string& digest : token.digests) out += fmt::format("token {} {}\n", token.section, digest);

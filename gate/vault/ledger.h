@@ -27,6 +27,7 @@ struct Ledger {
   uid_t uid = 0;                      ///< of the child that owns the copy
   std::vector<std::string> sections;  ///< all that were copied out: their locks guard this copy
   std::vector<Token> tokens;          ///< in the order of Copy::owners()
+  std::string source = {};            ///< the remote that the same child copies from; empty: none
 
   [[nodiscard]] std::string text() const;
   /// Error: Exit::io_error when it is not exactly what text() writes.

@@ -17,7 +17,7 @@ namespace {
 
 /// The copy as it would be made today, if it has the same tokens as the one that was left.
 std::optional<Copy> same_copy(const Ini& root, const Ledger& ledger) {
-  const auto selection = select_sections(root, ledger.remote);
+  const auto selection = select_sections(root, ledger.remote, ledger.source);
   if (!selection) return {};
   Copy copy(root, *selection);
   const bool same = std::ranges::equal(copy.owners(), ledger.tokens, {}, {}, &Ledger::Token::section);

@@ -79,7 +79,7 @@ bool section_name_ok(std::string_view name) {
          name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string_view::npos;
 }
 
-Result<Selection> select_sections(const Ini& ini, std::string_view remote) {
+Result<Selection> select_sections(const Ini& ini, std::string_view remote, std::string_view source) {
   // The gate has nowhere to take the password from, and what it cannot read it can neither check nor carry a token into.
   if (ini.encrypted())
     return fail(Exit::bad_config,
@@ -87,8 +87,24 @@ Result<Selection> select_sections(const Ini& ini, std::string_view remote) {
                 "was transferred; remove the password with `rclone config` (the file stays readable by root alone)",
                 remote);
   Selection selection;
+  const auto place_of = [&](std::string_view name) {
+    return std::ranges::find(selection.sections, name) - selection.sections.begin();
+  };
+  const auto shared = [&](std::string_view name) {
+    return fail(
+        Exit::bad_config,
+        "[{}] in rclone.conf is a part of [{}] and of [{}], which is to be backed up there: a backup beside its source is lost "
+        "with it; name a remote that has nothing of the source's",
+        name, remote, source);
+  };
   selection.sections.emplace_back(remote);
-  for (std::size_t i = 0; i < selection.sections.size(); ++i) {
+  for (std::size_t i = 0;; ++i) {
+    if (i == selection.sections.size()) {
+      if (selection.own == 0) selection.own = i;
+      if (source.empty() || selection.own != i) break;
+      if (place_of(source) != static_cast<std::ptrdiff_t>(i)) return shared(source);
+      selection.sections.emplace_back(source);
+    }
     const std::string name = selection.sections[i];
     const Ini::Section* section = section_name_ok(name) ? ini.find(name) : nullptr;
     if (section == nullptr)
@@ -110,7 +126,9 @@ Result<Selection> select_sections(const Ini& ini, std::string_view remote) {
                     "[{}] {} in rclone.conf must name another section as section:path, not a local path or a "
                     "connection string",
                     name, (*type)->wraps);
-      if (std::ranges::find(selection.sections, wrapped) != selection.sections.end()) continue;
+      const auto known = static_cast<std::size_t>(place_of(wrapped));
+      if (selection.own != 0 && known < selection.own) return shared(wrapped);
+      if (known < selection.sections.size()) continue;
       if (selection.sections.size() == max_sections)
         return fail(Exit::bad_config, "[{}] in rclone.conf wraps more than {} sections", remote, max_sections - 1);
       selection.sections.emplace_back(wrapped);

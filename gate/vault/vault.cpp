@@ -36,17 +36,17 @@ struct Locked {
 };
 
 /// One try to have the sections to ourselves; no locks when somebody else has them.
-Result<Locked> try_locked(const Places& places, std::string_view remote) {
+Result<Locked> try_locked(const Places& places, std::string_view remote, std::string_view source) {
   auto before = open_config(places.rclone_config);
   if (!before) return pass(before.error());
-  auto wanted = select_sections(*before, remote);
+  auto wanted = select_sections(*before, remote, source);
   if (!wanted) return pass(wanted.error());
   auto locks = lock_sections(places, wanted->sections);
   if (!locks) return pass(locks.error());
   // Read again under the locks: whoever had them may have carried a newer token.
   auto config = open_config(places.rclone_config);
   if (!config) return pass(config.error());
-  auto selection = select_sections(*config, remote);
+  auto selection = select_sections(*config, remote, source);
   if (!selection) return pass(selection.error());
   auto shared = shared_with_another(places, wanted->sections);
   if (!shared) return pass(shared.error());
@@ -95,27 +95,28 @@ bool drain(int fd) {
 
 }  // namespace
 
-Result<Vault> Vault::copy_out(const Places& places, std::string_view remote, uid_t uid, const Wait& wait) {
+Result<Vault> Vault::copy_out(const Places& places, std::string_view remote, uid_t uid, const Wait& wait,
+                              std::string_view source) {
   for (const std::string& path : {places.vault(), places.vault() + "/copies", places.vault() + "/ledgers", places.parked()})
     if (auto dir = open_private_dir(path); !dir) return pass(dir.error());
   std::vector<std::string> warnings;
   for (;;) {
     auto config = open_config(places.rclone_config);
     if (!config) return pass(config.error());
-    const auto wanted = select_sections(*config, remote);
+    const auto wanted = select_sections(*config, remote, source);
     if (!wanted) return pass(wanted.error());
     auto recovered = recover_leftovers(places, &wanted->sections);
     if (!recovered) return pass(recovered.error());
     for (std::string& warning : *recovered)
       if (std::ranges::find(warnings, warning) == warnings.end()) warnings.push_back(std::move(warning));
-    auto locked = try_locked(places, remote);
+    auto locked = try_locked(places, remote, source);
     if (!locked) return pass(locked.error());
     if (locked->locks.empty()) {
       if (auto more = wait(); !more) return pass(more.error());
       continue;
     }
     Copy copy(locked->config, locked->selection);
-    Ledger ledger{std::string(remote), uid, locked->selection.sections, {}};
+    Ledger ledger{std::string(remote), uid, locked->selection.sections, {}, std::string(source)};
     for (std::size_t i = 0; i < copy.owners().size(); ++i)
       ledger.tokens.push_back({copy.owners()[i], {to_hex(sha256(copy.tokens()[i].bytes))}});
     // The ledger first: no copy without the means to judge it (D5).

@@ -27,9 +27,11 @@ class Vault {
   /// Recovers what a crash left, locks the remote's sections exclusively, and copies them into a directory that the child
   /// may write: `directory()` 0700 and in it rclone.conf 0600, both of `uid` (and the gid of the same number), durably, with
   /// the ledger beside. state_dir must exist; what lies in it is created.
+  /// @param source  a remote that the same child copies from, lent to it as well; empty: none (select_sections())
   /// Errors: Exit::bad_config (rclone.conf missing, not root's, readable by others, a section missing or not allowed),
   /// Exit::io_error, or what `wait` gave.
-  static Result<Vault> copy_out(const Places& places, std::string_view remote, uid_t uid, const Wait& wait);
+  static Result<Vault> copy_out(const Places& places, std::string_view remote, uid_t uid, const Wait& wait,
+                                std::string_view source = {});
 
   /// To be bind-mounted as /config for the child; valid until finish().
   [[nodiscard]] const std::string& directory() const { return directory_; }

@@ -7,7 +7,7 @@ using backupctl::vault::Ledger;
 
 TEST_CASE("D5: only a whole ledger is taken for one") {
   const std::string digest(64, 'a');
-  const Ledger ledger{"safe", 1878982660, {"safe", "onedrive"}, {{"onedrive", {digest, std::string(64, 'b')}}}};
+  const Ledger ledger{"safe", 1878982660, {"safe", "onedrive"}, {{"onedrive", {digest, std::string(64, 'b')}}}, "minio"};
   const std::string text = ledger.text();
   CHECK(Ledger::parse(text).value().text() == text);
   CHECK(Ledger::parse(text).value().tokens[0].knows(digest));

@@ -12,10 +12,10 @@ namespace {
 
 /// Copies out in a process of its own and kills it, as a power cut or SIGKILL of the gate would: nothing is released but by
 /// the kernel.
-void crash_after(const VaultWorld& world, const std::function<void(vault::Vault&)>& act) {
+void crash_after(const VaultWorld& world, const std::function<void(vault::Vault&)>& act, const std::string& source = "") {
   const pid_t pid = ::fork();
   if (pid == 0) {
-    auto loan = world.out();
+    auto loan = world.out("onedrive", source);
     if (loan) act(*loan);
     ::raise(SIGKILL);
   }
@@ -121,6 +121,28 @@ TEST_CASE("D5: a leftover of a wrapping remote is carried before its credential 
   REQUIRE(loan.has_value());
   CHECK(VaultWorld::read(world.copy + "/rclone.conf") == VaultWorld::saved(VaultWorld::token("T1")));
   CHECK(world.root() == crypt + VaultWorld::config("T1"));
+}
+
+TEST_CASE("D5: one child has the credentials of two remotes, and neither is lent again before both are carried back") {
+  const std::string section = "[other]\ntype = s3\nsecret_access_key = hush\n\n";
+  VaultWorld world;
+  {
+    auto loan = world.out("onedrive", "other");
+    REQUIRE(loan.has_value());
+    CHECK(VaultWorld::read(world.copy + "/rclone.conf") == VaultWorld::saved(VaultWorld::token("T0")) + section);
+    CHECK_FALSE(world.out("other").has_value());
+    CHECK_FALSE(world.out("onedrive").has_value());
+    world.rclone_saves(VaultWorld::saved(VaultWorld::token("T1")) + section);
+    CHECK(loan->finish().has_value());
+  }
+  CHECK(world.root() == VaultWorld::config("T1"));
+  crash_after(
+      world, [&](vault::Vault&) { world.rclone_saves(VaultWorld::saved(VaultWorld::token("T2")) + section); }, "other");
+  auto loan = world.out("other");
+  REQUIRE(loan.has_value());
+  CHECK(world.root() == VaultWorld::config("T2"));
+  CHECK(world.parked() == 0);
+  CHECK(loan->finish().has_value());
 }
 
 TEST_CASE("X13: a leftover that cannot be cleared stops its own credential alone, and is said") {

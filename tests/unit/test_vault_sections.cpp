@@ -39,6 +39,26 @@ TEST_CASE("union and combine wrap several, a circle ends") {
   CHECK(select_sections(ini, "r").value().sections == std::vector<std::string>{"r", "a", "b", "k"});
 }
 
+TEST_CASE("X4: a transfer from one remote to another gets the sections of both, and no other; D3: they share none") {
+  const Ini ini = Ini::parse(SecretText("[x]\ntype = b2\n[od]\ntype = onedrive\n[safe]\ntype = crypt\nremote = od:\n"
+                                        "[minio]\ntype = s3\n[part]\ntype = alias\nremote = minio:bucket/part\n"
+                                        "[other]\ntype = alias\nremote = od:other\n"))
+                      .value();
+  const auto both = select_sections(ini, "safe", "part").value();
+  CHECK(both.sections == std::vector<std::string>{"safe", "od", "part", "minio"});
+  CHECK(both.types == std::vector<std::string>{"crypt", "onedrive", "alias", "s3"});
+  CHECK(both.own == 2);
+  CHECK(select_sections(ini, "safe").value().own == 2);
+  const std::pair<std::string, std::string> sharing[] = {{"minio", "part"}, {"part", "minio"}, {"safe", "other"}, {"od", "od"}};
+  for (const auto& pair : sharing) {
+    CAPTURE(pair.first);
+    const auto refused_pair = select_sections(ini, pair.first, pair.second);
+    REQUIRE_FALSE(refused_pair.has_value());
+    CHECK(refused_pair.error().exit == Exit::bad_config);
+    CHECK(has(refused_pair.error().sentence, "beside its source"));
+  }
+}
+
 TEST_CASE("X7: what would run a program, read a file or leave the list is refused by name") {
   const std::pair<std::string, std::string> hostile[] = {
       {"type = webdav\nbearer_token_command = /bin/sh", "[r] bearer_token_command"},

@@ -63,9 +63,10 @@ struct VaultWorld {
     std::filesystem::rename(copy + "/rclone.conf123", copy + "/rclone.conf");
     std::filesystem::remove(copy + "/rclone.conf.old");
   }
-  [[nodiscard]] backupctl::Result<backupctl::vault::Vault> out(const std::string& remote = "onedrive") const {
-    return backupctl::vault::Vault::copy_out(places, remote, uid,
-                                             [] { return backupctl::fail(backupctl::Exit::unavailable, "busy"); });
+  [[nodiscard]] backupctl::Result<backupctl::vault::Vault> out(const std::string& remote = "onedrive",
+                                                               const std::string& source = "") const {
+    return backupctl::vault::Vault::copy_out(
+        places, remote, uid, [] { return backupctl::fail(backupctl::Exit::unavailable, "busy"); }, source);
   }
   [[nodiscard]] std::size_t parked() const { return entries(places.parked()); }
   [[nodiscard]] std::size_t copies() const { return entries(places.vault() + "/copies"); }
