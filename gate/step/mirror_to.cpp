@@ -1,0 +1,83 @@
+#include "gate/step/mirror_to.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "gate/sandbox/helper.h"
+#include "policy/clock.h"
+
+namespace backupctl::step {
+namespace {
+
+/// How many files of `all` the limit means.
+std::int64_t allowance(const policy::Limit& limit, std::int64_t all) {
+  constexpr std::uint64_t without_end = 1'000'000'000'000;
+  const auto value = static_cast<std::int64_t>(std::min(limit.value, without_end));
+  return limit.percent ? value * all / 100 : value;
+}
+
+/// Overwriting this many files is an ordinary night, whatever share of a small mirror they are: a service that is one database
+/// with its journal would be stopped every time. Deletions count from the first.
+constexpr std::int64_t few_files = 10;
+
+/// D3: a run that would delete or overwrite more than the policy allows stops before it has changed anything.
+/// @return what the mirror itself is given as Mirror::most_deleted: a tree in use may lose its files after it was compared.
+Result<std::int64_t> guard(RemoteFiles& remote, const MirrorSubject& subject, const remote::Mirror& mirror, const Source& source) {
+  auto counted = remote.mirror(mirror, source.tree.get(), source.databases.files(), true);
+  if (!counted) return pass(counted.error());
+  const auto [deleted, replaced, all] =
+      std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
+  const std::int64_t counted_replaced = replaced > few_files ? replaced : 0;
+  const std::int64_t allowed = allowance(subject.guard.max_delete_files, all);
+  const bool counts_twice = !mirror.history.empty() && !remote.can().rename;
+  if (deleted + counted_replaced <= allowed) return counts_twice ? 2 * allowed + replaced + few_files : allowed;
+  return fail(Exit::bad_data,
+              "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the "
+              "policy allows "
+              "(guard.max_delete_files): nothing was changed; if it is meant, raise the limit for one run",
+              subject.name, remote.remote().name, all, deleted, replaced);
+}
+
+/// Days of the history that are older than the policy keeps, and not among as many newest ones (D3).
+Result<> prune_history(Context& context, RemoteFiles& remote, const MirrorSubject& subject, CivilDate today) {
+  const auto days = std::chrono::ceil<std::chrono::days>(subject.guard.mirror_history);
+  if (days.count() == 0) return {};
+  auto entries = remote.list(subject.history(remote.layout(), ""));
+  if (!entries) return pass(entries.error());
+  std::vector<CivilDate> dates;
+  for (const Entry& entry : *entries)
+    if (const auto date = parse_date(entry.name); entry.directory && date) dates.push_back(*date);
+  for (const CivilDate over : policy::obsolete_history(std::move(dates), today, days)) {
+    context.output.step(fmt::format("deleting what was replaced on {} from {}", format_date(over), remote.remote().name));
+    if (auto purged = remote.purge(subject.history(remote.layout(), format_date(over))); !purged) return purged;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Record> mirror_to(Context& context, const policy::Remote& remote, const MirrorSubject& subject, const Source& source,
+                         CivilDate today) {
+  auto files = RemoteFiles::open(context, remote);
+  if (!files) return pass(files.error());
+  const std::vector<std::string> exclude = source.excludes(subject.exclude);
+  remote::Mirror mirror{
+      .from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = exclude, .hot = subject.hot};
+  if (remote.history && subject.guard.mirror_history.count() > 0)
+    mirror.history = subject.history(files->layout(), format_date(today));
+  context.output.step(fmt::format("comparing the tree with {}", remote.name));
+  const auto allowed = guard(*files, subject, mirror, source);
+  if (!allowed) return pass(allowed.error());
+  mirror.most_deleted = *allowed;
+  context.output.step(fmt::format("mirroring to {}", remote.name));
+  auto ran = files->mirror(mirror, source.tree.get(), source.databases.files(), false);
+  if (!ran) return pass(ran.error());
+  if (ran->figures.number[0] > 0)
+    return fail(Exit::io_error, "{} files could not be mirrored to {}, so the mirror is incomplete; what is there is kept",
+                ran->figures.number[0], remote.name);
+  if (auto pruned = prune_history(context, *files, subject, today); !pruned) return pass(pruned.error());
+  if (auto closed = files->close(); !closed) return pass(closed.error());
+  return ran->figures;
+}
+
+}  // namespace backupctl::step

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/civil_date.h"
+#include "gate/step/remote_files.h"
+#include "gate/step/source.h"
+
+namespace backupctl::step {
+
+/// What is mirrored, and what its mirror is called.
+struct MirrorSubject {
+  std::string name, path;
+  const std::vector<std::string>& exclude;
+  const policy::Guard& guard;
+  bool extra;  ///< an extra target
+  bool hot;
+
+  [[nodiscard]] std::string mirror(const remote::Layout& layout) const {
+    return extra ? layout.extra(name) : layout.data(name);
+  }
+  [[nodiscard]] std::string history(const remote::Layout& layout, std::string_view date) const {
+    return extra ? layout.extra_history(name, date) : layout.history(name, date);
+  }
+};
+
+/// One remote's mirror: guard (D3), mirror, and of the history what is older than the policy keeps.
+/// @return rclone's figures (gate/relay/progress.h). Error: Exit::bad_data, the guard, and
+/// nothing was changed; Exit::io_error, it is incomplete; a remote's own.
+Result<Record> mirror_to(Context& context, const policy::Remote& remote, const MirrorSubject& subject, const Source& source,
+                         CivilDate today);
+
+}  // namespace backupctl::step
