@@ -106,7 +106,9 @@ if [ $packages = yes ]; then
   (set -e; install_packages "${sections[@]}") || { echo "packages are missing"; failed=1; close; }
 fi
 mkdir -p "$build"
-"$here/e2e/azurite/install.sh" "$build/azurite" || { echo "Azurite could not be installed"; failed=1; close; }
+for server in azurite s3rver; do
+  bash "$here/e2e/npm_server.sh" $server "$build/$server" || { echo "$server could not be installed"; failed=1; close; }
+done
 
 heading "Build"
 mkdir -p "$logs"; began=$SECONDS

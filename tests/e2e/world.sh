@@ -147,6 +147,25 @@ EOF
 }
 stop_webdav() { end_pid "$ROOT/pids/webdav"; }
 
+# start_s3: an S3 server over $ROOT/s3, and for rclone the remote `minio`, whose objects of more than 6 MB go there in parts. s3 is
+# rclone as somebody who works in the bucket.
+S3_SECRET=e2e-s3-secret-key   # must show up nowhere
+start_s3() {
+  S3_PORT=${S3_PORT:-$(free_port)}
+  mkdir -p "$ROOT/s3"
+  S3_ACCESS_KEY=e2e-key S3_SECRET_KEY=$S3_SECRET setsid node "$E2E_SOURCE/tests/e2e/s3rver/server.js" "$E2E_BUILD/s3rver/node_modules" \
+    "$ROOT/s3" 127.0.0.1 "$S3_PORT" </dev/null >>"$ROOT/s3.log" 2>&1 &
+  echo $! >"$ROOT/pids/s3"; disown
+  if [ ! -e "$ROOT/s3.conf" ]; then
+    printf '[minio]\n%s = %s\n%s = %s\n%s = %s\n%s = %s\n%s = %s\n%s = %s\n' type s3 provider Minio access_key_id e2e-key \
+      secret_access_key $S3_SECRET endpoint "http://127.0.0.1:$S3_PORT" region us-east-1 >"$ROOT/s3.conf"
+    (umask 077; cat "$ROOT/s3.conf" >>"$CONF")
+    printf 'upload_cutoff = 6M\nchunk_size = 5M\n' >>"$ROOT/s3.conf"
+  fi
+  wait_for 20 port_open "$S3_PORT" || { fail "s3rver"; _indent "$ROOT/s3.log"; e2e_end; }
+}
+s3() { env -i PATH=/usr/bin:/bin HOME=/nonexistent rclone --config "$ROOT/s3.conf" "$@"; }
+
 # start_token_server [COPIES]: an endpoint whose tokens are valid for a second, which rclone takes for expired, so that each use
 # rotates (token_server.py says what COPIES are).
 start_token_server() {

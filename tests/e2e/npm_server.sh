@@ -1,8 +1,8 @@
-#!/bin/bash
-# Installs Azurite, Azure's own emulator of its storage, from the lock file beside this; without the network where it is there.
-#   install.sh DIR
+# Installs a server of the tests from its lock file, which says of every package what it must hold and names no place to get it
+# from: azurite is Azure's own emulator of its storage, s3rver speaks S3. Without the network where it is there.
+#   npm_server.sh azurite|s3rver DIR
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd) dir=${1:?a directory}
+here=$(cd "$(dirname "$0")" && pwd)/${1:?a server} dir=${2:?a directory}
 if ! cmp -s "$here/package-lock.json" "$dir/installed-lock.json"; then
   mkdir -p "$dir"
   cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$dir/"
