@@ -82,6 +82,8 @@ class References {
       add(keys, fmt::format("a bucket cannot be backed up into itself, and remotes names \"{}\" too", remote));
     if (const auto found = policy_.remotes.find(remote); found != policy_.remotes.end() && !found->second.directory.empty())
       add(keys, fmt::format("\"{}\" is a directory of this host; back it up as a tree, with path", remote));
+    if (const auto found = policy_.remotes.find(remote); found != policy_.remotes.end() && !found->second.env_file.empty())
+      add(keys, fmt::format("\"{}\" has an env_file; a bucket to be backed up needs a section of rclone.conf", remote));
   }
 
   void volumes(const Service& service, std::map<std::string, std::string>& snapshots_on) {

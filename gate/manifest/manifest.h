@@ -67,6 +67,8 @@ namespace backupctl::manifest {
 /// | status            | "incomplete": files changed, could not be read or lie beneath a mount point (D2)                 |
 /// | files             | what was in the tree, not how rclone keeps it: links, FIFOs and empty directories have lines too |
 ///
+/// That of a bucket's mirror has "source" bucket, and its files are those of the mirror as it lies on the remote, read back.
+///
 /// The manifest of a snapshot of volumes, `<root>/<id>/manifest.json`, is the same, with "source" volumes; its files are its
 /// archives, lines of {"volume":…,"engine":…,"archive":…,"size":…,"sha256":…,"members":…,"source_bytes":…}:
 ///

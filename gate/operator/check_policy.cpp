@@ -88,6 +88,13 @@ std::vector<std::string> findings(const policy::Policy& policy, const std::strin
     else
       notes.insert(notes.end(), selection->warnings.begin(), selection->warnings.end());
   }
+  for (const auto& [name, service] : policy.services)
+    for (const std::string& remote : service.remotes) {
+      const policy::Remote& to = policy.remotes.at(remote);
+      if (!config || service.source != policy::SourceKind::bucket || !to.directory.empty() || !to.env_file.empty()) continue;
+      if (const auto both = vault::select_sections(*config, remote, service.bucket.remote); !both)
+        notes.push_back(fmt::format("service.{}.bucket: {}", name, both.error().sentence));
+    }
   return notes;
 }
 

@@ -40,6 +40,7 @@ struct Given {
 std::string misplaced(const Given& given, policy::SourceKind source) {
   switch (source) {
     case policy::SourceKind::tree:
+    case policy::SourceKind::bucket:
       return given.of_snapshot   ? "--snapshot-id and --from are for a service of volumes"
              : given.of_database ? "--into, --table and --with-clients are for a database"
                                  : "";
@@ -62,8 +63,7 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes, Given& given) {
   app.add_option("NAME", wish.service)->required();
   auto* const date = app.add_option("--archive", archive);
   auto* const only = app.add_option("--only", wish.only);
-  // Which lines of a manifest belong to a path, hard links included, is not worked out yet.
-  auto* const mirror = app.add_flag("--mirror", wish.mirror)->excludes(date)->excludes(only);
+  auto* const mirror = app.add_flag("--mirror", wish.mirror)->excludes(date);
   auto* const to = app.add_option("--to", wish.to);
   auto* const remote = app.add_option("--remote", wish.remote);
   auto* const id = app.add_option("--snapshot-id", snapshot);
@@ -81,8 +81,9 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes, Given& given) {
     return fail(
         Exit::not_a_request,
         "--restore wants NAME [--archive DATE|latest [--only PATH…] | --mirror] [--remote REMOTE] [--to DIR] [--yes], or "
-        "of volumes NAME [--snapshot-id ID|latest] [--from local|REMOTE|DIR] [--yes], or of a database NAME [--archive "
-        "DATE|latest] [--into DATABASE] [--table TABLE] [--with-clients] [--remote REMOTE] [--yes] ({}); nothing was done",
+        "of volumes NAME [--snapshot-id ID|latest] [--from local|REMOTE|DIR] [--yes], of a database NAME [--archive "
+        "DATE|latest] [--into DATABASE] [--table TABLE] [--with-clients] [--remote REMOTE] [--yes], or of a bucket NAME "
+        "--mirror [--only PREFIX…] [--remote REMOTE] [--yes] or --to DIR ({}); nothing was done",
         error.what());
   }
   given.of_tree = only->count() + mirror->count() + to->count() > 0;
@@ -118,6 +119,11 @@ std::string question(const step::RestoreWish& wish, const policy::Service& servi
         "{} of the database {} would be replaced by the archive of {}, and what is there kept until --restore-commit",
         wish.table.empty() ? "all" : "the table " + wish.table, service.postgres.database,
         wish.date ? format_date(*wish.date) : "the latest date");
+  if (service.source == policy::SourceKind::bucket)
+    return fmt::format(
+        "objects of {} in the bucket of {} would be overwritten by the mirror's, and those that differ kept on its "
+        "remote; whatever writes there should stand still",
+        wish.only.empty() ? "all prefixes" : fmt::format("{} prefixes", wish.only.size()), service.name);
   const std::string& path = service.path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
   return fmt::format(
@@ -138,9 +144,18 @@ Exit restore(const std::string& policy_path, const Args& args) {
   if (service == policy->services.end())
     return complain(
         {Exit::not_permitted, fmt::format("the policy names no service {}; nothing was done", escape_line(wish->service, 64))});
-  if (const std::string wrong = misplaced(given, service->second.source); !wrong.empty())
+  const policy::SourceKind source = service->second.source;
+  if (const std::string wrong = misplaced(given, source); !wrong.empty())
     return complain({Exit::not_a_request, wrong + "; nothing was done"});
-  const bool tree = service->second.source == policy::SourceKind::tree;
+  // Which lines of a manifest belong to a path, hard links included, is not worked out yet.
+  const bool bucket = source == policy::SourceKind::bucket;
+  if (wish->mirror && !wish->only.empty() && (!bucket || !wish->to.empty()))
+    return complain({Exit::not_a_request, bucket
+                                              ? "--only is for a restore into the bucket, and --to takes all; nothing was done"
+                                              : "--mirror excludes --only; nothing was done"});
+  if (bucket && !wish->mirror)
+    return complain({Exit::not_a_request, "a bucket has no archives: restore it with --mirror; nothing was done"});
+  const bool tree = source == policy::SourceKind::tree;
   if (const std::string asked = question(*wish, service->second);
       wish->to.empty() && wish->into.empty() && !yes && !is_confirmed(asked))
     return complain(

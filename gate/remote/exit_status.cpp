@@ -29,11 +29,17 @@ constexpr Row rows[] = {
 };
 constexpr Meaning otherwise{Exit::unavailable, false, "ended in a way that is not known"};
 
+constexpr std::string_view in_the_way =
+    "met a name that is a file in one place and a directory in another, or a key that is the beginning of another, so the copy "
+    "is "
+    "incomplete; what stands in the way has to be moved by hand";
+
 // Words of rclone 1.60 to 1.74 and of the servers it quotes.
 constexpr Hint hints[] = {
     {"corrupted on transfer", Exit::bad_data, "what arrived on the remote differs from what was sent"},
     {"hash differ", Exit::bad_data, "what arrived on the remote differs from what was sent"},
     {"sizes differ", Exit::bad_data, "what arrived on the remote differs from what was sent"},
+    {"differences found", Exit::bad_data, "what arrived on the remote differs from what was sent"},
     {"source file is being updated", Exit::io_error,
      "met a file that changes while it is read, so the mirror is incomplete; what is there is kept"},
     {"quotalimitreached", Exit::io_error, "the remote is full"},
@@ -59,6 +65,11 @@ constexpr Hint hints[] = {
      "reconnect REMOTE:"},
     {"401 unauthorized", Exit::unavailable, "the remote does not accept the user or password"},
     {"authenticationfailed", Exit::unavailable, "the remote does not accept the account or key"},
+    {"signaturedoesnotmatch", Exit::unavailable, "the remote does not accept the key: its secret is wrong"},
+    {"invalidaccesskeyid", Exit::unavailable, "the remote does not know the key"},
+    {"accessdenied", Exit::unavailable, "the remote refuses this key"},
+    {"is a directory", Exit::io_error, in_the_way},
+    {"not a directory", Exit::io_error, in_the_way},
     {"no such host", Exit::unavailable, "the remote's name is not known; is the network up"},
     {"connection refused", Exit::unavailable, "nobody answers at the remote's address"},
     {"network is unreachable", Exit::unavailable, "the network is down"},

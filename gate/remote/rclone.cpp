@@ -33,6 +33,27 @@ constexpr std::string_view every_call[] = {
 // nothing is deleted before everything new is there, and nothing at all after an error.
 constexpr std::string_view every_mirror[] = {"--links", "--create-empty-src-dirs"};
 
+// --use-server-modtime: the time of upload, which each change moves on and a listing tells; rclone's own in the metadata costs
+// a request for each object, and whoever may write there can set it. No --links: it would make a link of what a key's ending
+// says.
+// A download says the time in whole seconds (Last-Modified), MinIO's listing finer.
+constexpr std::string_view every_bucket[] = {"--use-server-modtime", "--modify-window", "1s"};
+
+/// rclone's filter rules for these, what lies beneath them, and nothing else; none for all.
+std::vector<std::string> only(std::span<const std::string> prefixes) {
+  std::vector<std::string> flags;
+  for (const std::string& prefix : prefixes) {
+    std::string pattern;
+    for (const char c : prefix) {
+      if (std::string_view("*?[]{}\\").find(c) != std::string_view::npos) pattern += '\\';
+      pattern += c;
+    }
+    flags.insert(flags.end(), {"--filter", "+ /" + pattern, "--filter", "+ /" + pattern + "/**"});
+  }
+  if (!flags.empty()) flags.insert(flags.end(), {"--filter", "- **"});
+  return flags;
+}
+
 /// Azure wants its own spelling, "Cool", and rclone 1.60.1 passes on what it is given.
 std::string azures_word(std::string_view tier) {
   std::string word(tier);
@@ -51,11 +72,14 @@ Command::~Command() {
   for (std::string& variable : env) vault::wipe(variable);
 }
 
-Rclone::Rclone(const policy::Remote& remote)
-    : layout_(remote), section_(remote.directory.empty() && remote.env_file.empty()), tier_(remote.access_tier) {}
+Rclone::Rclone(const policy::Remote& remote, bool with_config)
+    : layout_(remote),
+      section_(remote.directory.empty() && remote.env_file.empty()),
+      config_(section_ || with_config),
+      tier_(remote.access_tier) {}
 
-Result<Rclone> Rclone::open(const policy::Remote& remote) {
-  Rclone rclone(remote);
+Result<Rclone> Rclone::open(const policy::Remote& remote, bool with_config) {
+  Rclone rclone(remote, with_config);
   if (!remote.env_file.empty()) {
     auto account = read_env_file(remote.env_file, remote.root);
     if (!account) return pass(account.error());
@@ -80,7 +104,7 @@ Command Rclone::command(std::string_view verb, std::vector<std::string> operands
   // No PATH: rclone is to find no program. netdns=go: the C library's resolver would load modules and ask local sockets (X3).
   // TCELL_MINIMIZE: or the library of its file browser builds a table at each start, for half of the time that a start takes.
   built.env = {"HOME=/", "GODEBUG=netdns=go", "RCLONE_ASK_PASSWORD=false", "TCELL_MINIMIZE=1"};
-  if (section_) {
+  if (config_) {
     // The one directory that it may write; its save renames there. An empty RCLONE_CONFIG keeps the configuration in memory.
     built.env.push_back(std::string("TMPDIR=") + sandbox::config_dir);
     built.env.push_back(std::string("RCLONE_CONFIG=") + sandbox::config_dir + "/rclone.conf");
@@ -98,7 +122,9 @@ Command Rclone::command(std::string_view verb, std::vector<std::string> operands
 
 Command Rclone::mirror(std::string_view verb, const Mirror& mirror) const {
   Command built = command(verb, {mirror.from, mirror.to}, true);
-  std::vector<std::string> flags(std::begin(every_mirror), std::end(every_mirror));
+  std::vector<std::string> flags;
+  append(flags, mirror.bucket ? std::span<const std::string_view>(every_bucket) : every_mirror);
+  append(flags, only(mirror.prefixes));
   if (!mirror.history.empty()) append(flags, std::vector<std::string>{"--backup-dir", mirror.history});
   for (const std::string& pattern : mirror.exclude) append(flags, std::vector<std::string>{"--exclude", pattern});
   if (mirror.hot) flags.emplace_back("--local-no-check-updated");
@@ -122,10 +148,30 @@ Command Rclone::dry_run(const Mirror& wanted, std::span<const std::string_view> 
   return built;
 }
 
-Command Rclone::refresh(const Mirror& wanted) const {
+Command Rclone::refresh(const Mirror& wanted, bool by_hash) const {
   Command built = mirror("copy", wanted);
-  const std::string_view newer[] = {"--update", "--use-server-modtime"};
-  built.argv.insert(built.argv.begin() + 2, std::begin(newer), std::end(newer));
+  const std::vector<std::string> flags =
+      by_hash ? std::vector<std::string>{"--checksum"} : std::vector<std::string>{"--update", "--use-server-modtime"};
+  built.argv.insert(built.argv.begin() + 2, flags.begin(), flags.end());
+  return built;
+}
+
+Command Rclone::copy_changed(const Mirror& wanted, std::string_view compare) const {
+  Command built = mirror("copy", wanted);
+  if (!compare.empty()) built.argv.insert(built.argv.begin() + 2, {"--compare-dest", std::string(compare)});
+  return built;
+}
+
+Command Rclone::copy_into_bucket(const Mirror& wanted) const {
+  Command built = mirror("copy", wanted);
+  // An object that is the same already stays what it is, its times too.
+  built.argv.insert(built.argv.begin() + 2, "--no-update-modtime");
+  return built;
+}
+
+Command Rclone::check(const Mirror& wanted) const {
+  Command built = mirror("check", wanted);
+  built.argv.insert(built.argv.begin() + 2, "--one-way");
   return built;
 }
 

@@ -29,11 +29,13 @@ struct Command {
 
 /// A mirror: `from` becomes what `to` is.
 struct Mirror {
-  std::string from = {};                      ///< directory inside the cage: sandbox::source_dir
-  std::string to = {};                        ///< from Layout
-  std::string history = {};                   ///< where what is replaced goes, from Layout; empty: it is lost
-  std::span<const std::string> exclude = {};  ///< rclone's filter patterns, as the policy has them
-  bool hot = false;                           ///< files may change while they are read: ship what is there
+  std::string from = {};                       ///< directory inside the cage: sandbox::source_dir; of a bucket from its Layout
+  std::string to = {};                         ///< from Layout
+  std::string history = {};                    ///< where what is replaced goes, from Layout; empty: it is lost
+  std::span<const std::string> exclude = {};   ///< rclone's filter patterns, as the policy has them
+  bool hot = false;                            ///< files may change while they are read: ship what is there
+  bool bucket = false;                         ///< `from` is a bucket: objects, whose times are the server's own
+  std::span<const std::string> prefixes = {};  ///< of a bucket, without a slash at either end; empty: all of it
   /// sync() stops deleting here, as rclone counts (D3). rclone 1.60.1: what it overwrites does not count, with or without a
   /// history; where the remote cannot rename, each move into the history counts as one more. It deletes exactly so many and
   /// ends with 7, its figure of deletions being above this.
@@ -45,7 +47,8 @@ struct Mirror {
 class Rclone {
  public:
   /// Reads the env_file, if the remote has one. Error: Exit::bad_config.
-  static Result<Rclone> open(const policy::Remote& remote);
+  /// @param with_config  rclone.conf is mounted whatever the remote: another one is copied from
+  static Result<Rclone> open(const policy::Remote& remote, bool with_config = false);
 
   [[nodiscard]] const Layout& layout() const { return layout_; }
   /// The remote's section of rclone.conf must be copied out (gate/vault) and mounted at sandbox::config_dir.
@@ -59,7 +62,15 @@ class Rclone {
   [[nodiscard]] Command dry_run(const Mirror& mirror, std::span<const std::string_view> flags, std::string_view spare) const;
   /// Where the remote keeps neither times nor hashes (Capabilities::times false), sync() takes a file of unchanged size for
   /// unchanged. This second pass ships those that are newer here than their upload there; it deletes nothing.
-  [[nodiscard]] Command refresh(const Mirror& mirror) const;
+  /// @param by_hash  ships those instead whose MD5 is another, where both sides tell theirs (D1)
+  [[nodiscard]] Command refresh(const Mirror& mirror, bool by_hash) const;
+  /// Copies what is not the same in `compare` as in `from`: what putting `compare` over it will overwrite.
+  /// @param compare  from Layout, of the same remote as `to`; empty: everything counts as changed
+  [[nodiscard]] Command copy_changed(const Mirror& mirror, std::string_view compare) const;
+  /// Puts a mirror's files, of a directory of the cage, over the objects of a bucket; deletes nothing.
+  [[nodiscard]] Command copy_into_bucket(const Mirror& mirror) const;
+  /// Ends with an error unless all that is in `from` is the same in `to`, by size and, where both sides tell theirs, MD5.
+  [[nodiscard]] Command check(const Mirror& mirror) const;
   /// One directory as JSON on standard output, not its subdirectories.
   /// @param sha256  ask for hashes (Capabilities::sha256)
   [[nodiscard]] Command list(std::string_view directory, bool sha256) const;
@@ -82,12 +93,13 @@ class Rclone {
   [[nodiscard]] Command about() const;
 
  private:
-  explicit Rclone(const policy::Remote& remote);
+  Rclone(const policy::Remote& remote, bool with_config);
   [[nodiscard]] Command command(std::string_view verb, std::vector<std::string> operands, bool progress) const;
   [[nodiscard]] Command mirror(std::string_view verb, const Mirror& mirror) const;
 
   Layout layout_;
-  bool section_;
+  bool section_;  ///< of its own
+  bool config_;   ///< rclone.conf is there
   std::string tier_;
   std::optional<AzureAccount> azure_;
 };

@@ -44,6 +44,7 @@ void add(Report& all, const Report& part) {
 
 Result<Report> backup(Context& context, const policy::Plan& plan) {
   if (plan.service->source == policy::SourceKind::volumes) return backup_volumes(context, plan);
+  if (plan.service->source == policy::SourceKind::bucket) return backup_bucket(context, plan);
   if (plan.service->source != policy::SourceKind::tree)
     return archive(context, plan);  // a server, which is asked while it runs
   auto downtime = bring_to_rest(context, *plan.service);

@@ -152,8 +152,10 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
   const auto found = context.policy.services.find(wish.service);
   const bool known = found != context.policy.services.end();
   const bool volumes = known && found->second.source == policy::SourceKind::volumes;
-  if (!known || (!volumes && found->second.source != policy::SourceKind::tree))
-    return fail(Exit::not_permitted, "the policy names no service {} whose source is a path or volumes; nothing was done",
+  const bool bucket = known && found->second.source == policy::SourceKind::bucket;
+  if (!known || (!volumes && !bucket && found->second.source != policy::SourceKind::tree))
+    return fail(Exit::not_permitted,
+                "the policy names no service {} whose source is a path, volumes or a bucket; nothing was done",
                 escape_line(wish.service, 64));
   const policy::Service& service = found->second;
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
@@ -166,7 +168,7 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
   DrillRecord record;
   record.service = service.name;
   Watch watch;
-  const auto done = (volumes ? rehearse_volumes : rehearse)(context, service, wish, *keys, record);
+  const auto done = (volumes ? rehearse_volumes : bucket ? rehearse_bucket : rehearse)(context, service, wish, *keys, record);
   record.all = watch.lap();
   if (!done) {
     record.fault = done.error().sentence;

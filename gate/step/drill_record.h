@@ -22,6 +22,10 @@ struct DrillRecord {
 Result<> rehearse_volumes(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
                           DrillRecord& record);
 
+/// That of a bucket, whose mirror is extracted to a directory of this host: the bucket itself is not asked for.
+Result<> rehearse_bucket(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
+                         DrillRecord& record);
+
 /// Error: Exit::io_error, a drill would need more room than there is. @param needed  bytes
 Result<> check_drill_room(const std::string& path, std::int64_t needed);
 

@@ -5,6 +5,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/step/commit.h"
 #include "gate/step/helpers.h"
+#include "gate/step/mirror_manifest.h"
 #include "gate/step/served.h"
 #include "gate/step/snapshot_remote.h"
 #include "gate/step/step.h"
@@ -76,6 +77,28 @@ Result<> list_remote(Context& context, const policy::Service& service, const pol
   return files->close();
 }
 
+/// A bucket's mirror on one remote, as its manifest describes it; whether it still is so is asked of --verify.
+Result<> list_mirror(Context& context, const policy::Service& service, const policy::Remote& remote, const std::string& keys) {
+  auto files = RemoteFiles::open(context, remote);
+  if (!files) return pass(files.error());
+  auto entries = files->list(files->layout().at(service.name));
+  if (!entries) return pass(entries.error());
+  if (const Entry* manifest = find(*entries, mirror_manifest_file)) {
+    const auto checked =
+        files->check_manifest(files->layout().mirror_manifest(service.name), service.name, std::string(mirror_name), keys);
+    if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
+    if (!checked)
+      context.output.note(fmt::format("the mirror on {} is unverified: {}", remote.name, checked.error().sentence), true);
+    const std::int64_t when = checked ? checked->number[1] : manifest->modified;
+    Entry mirror;
+    mirror.name = mirror_name;
+    mirror.size = checked ? checked->number[0] : -1;
+    if (const auto date = date_in_zone(when, context.policy.gate.timezone))
+      print_backup(context, {service.name, *date, ""}, mirror, checked && checked->number[2] == 1, false, remote.name);
+  }
+  return files->close();
+}
+
 void print_snapshot(Context& context, const std::string& id, std::int64_t size, bool verified, const std::string& where) {
   if (context.output.json())
     context.output.json_line(
@@ -131,7 +154,10 @@ Result<Report> list_backups(Context& context, const policy::Service& service) {
   const bool volumes = service.source == policy::SourceKind::volumes;
   Served served(context);  // what lies on the others is told all the same
   for (const std::string& name : service.remotes) {
-    auto listed = (volumes ? list_snapshots : list_remote)(context, service, context.policy.remotes.at(name), *keys);
+    const bool bucket = service.source == policy::SourceKind::bucket;
+    auto listed = (volumes  ? list_snapshots
+                   : bucket ? list_mirror
+                            : list_remote)(context, service, context.policy.remotes.at(name), *keys);
     if (!listed && served.take(listed.error())) return pass(listed.error());
     if (listed) served.add(name);
   }
@@ -143,9 +169,7 @@ Result<Report> list_backups(Context& context, const policy::Service& service) {
 }  // namespace
 
 Result<Report> list(Context& context, const policy::Plan& plan) {
-  const bool has_backups = plan.service != nullptr && (plan.service->source == policy::SourceKind::volumes ||
-                                                       !policy::archive_ending(*plan.service).empty());
-  if (has_backups) return list_backups(context, *plan.service);
+  if (plan.service != nullptr) return list_backups(context, *plan.service);
   for (const auto& [name, service] : context.policy.services)
     if ((plan.service == &service || (plan.service == nullptr && plan.target == nullptr)) && policy::may_use(plan.client, name))
       print_service(context, name, policy::source_rule(service.source).word, service.remotes);

@@ -6,7 +6,7 @@
 namespace backupctl::step {
 
 Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& service, const Source& source, CivilDate date,
-                                       state::Spool& spool) {
+                                       state::Spool& spool, std::int64_t lacking) {
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
@@ -15,6 +15,7 @@ Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& 
                         source.tree.get(), source.databases.files(), spool);
   if (!read) return read;
   add_snapshot(*read, source);
+  read->faults += lacking;
   manifest::Manifest manifest = tree_manifest(context, service, date, *read);
   manifest.archive = mirror_name;
   manifest.format = "files";

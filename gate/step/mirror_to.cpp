@@ -21,8 +21,12 @@ std::int64_t allowance(const policy::Limit& limit, std::int64_t all) {
 constexpr std::int64_t few_files = 10;
 
 /// D3: a run that would delete or overwrite more than the policy allows stops before it has changed anything.
-/// @return what the mirror itself is given as Mirror::most_deleted: a tree in use may lose its files after it was compared.
-Result<std::int64_t> guard(RemoteFiles& remote, const MirrorSubject& subject, const remote::Mirror& mirror, const Source& source) {
+struct Allowed {
+  std::int64_t deletions =
+      0;  ///< Mirror::most_deleted of the mirror itself: a tree in use may lose its files after it was compared
+  std::int64_t passed_over = 0;  ///< names that rclone logged as errors and went on without: it ended well all the same
+};
+Result<Allowed> guard(RemoteFiles& remote, const MirrorSubject& subject, const remote::Mirror& mirror, const Source& source) {
   auto counted = remote.mirror(mirror, source.tree.get(), source.databases.files(), true);
   if (!counted) return pass(counted.error());
   const auto [deleted, replaced, all] =
@@ -30,12 +34,31 @@ Result<std::int64_t> guard(RemoteFiles& remote, const MirrorSubject& subject, co
   const std::int64_t counted_replaced = replaced > few_files ? replaced : 0;
   const std::int64_t allowed = allowance(subject.guard.max_delete_files, all);
   const bool counts_twice = !mirror.history.empty() && !remote.can().rename;
-  if (deleted + counted_replaced <= allowed) return counts_twice ? 2 * allowed + replaced + few_files : allowed;
+  if (deleted + counted_replaced <= allowed)
+    return Allowed{counts_twice ? 2 * allowed + replaced + few_files : allowed, counted->figures.number[4]};
   return fail(Exit::bad_data,
               "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the "
               "policy allows "
               "(guard.max_delete_files): nothing was changed; if it is meant, raise the limit for one run",
               subject.name, remote.remote().name, all, deleted, replaced);
+}
+
+/// D3: every prefix of the bucket, or the bucket itself, holds something: one that is gone must not empty its mirror.
+Result<> check_bucket(Context& context, const MirrorSubject& subject) {
+  auto bucket = RemoteFiles::open(context, *subject.bucket);
+  if (!bucket) return pass(bucket.error());
+  const std::vector<std::string> all = {""};
+  for (const std::string& prefix : subject.prefixes.empty() ? std::span<const std::string>(all) : subject.prefixes) {
+    const auto holds = bucket->holds_anything(bucket->layout().at(prefix));
+    if (!holds) return pass(holds.error());
+    if (!*holds)
+      return fail(
+          Exit::bad_data,
+          "{} is empty, or not there, so nothing was changed and the last mirror of {} is as it was; if the data is lost, "
+          "restore it (backupctl --restore {} --mirror)",
+          bucket->layout().at(prefix), subject.name, subject.name);
+  }
+  return bucket->close();
 }
 
 /// Days of the history that are older than the policy keeps, and not among as many newest ones (D3).
@@ -58,17 +81,23 @@ Result<> prune_history(Context& context, RemoteFiles& remote, const MirrorSubjec
 
 Result<Record> mirror_to(Context& context, const policy::Remote& remote, const MirrorSubject& subject, const Source& source,
                          CivilDate today) {
-  auto files = RemoteFiles::open(context, remote);
+  if (subject.bucket != nullptr)
+    if (auto there = check_bucket(context, subject); !there) return pass(there.error());
+  auto files = RemoteFiles::open(context, remote, subject.bucket);
   if (!files) return pass(files.error());
   const std::vector<std::string> exclude = source.excludes(subject.exclude);
-  remote::Mirror mirror{
-      .from = sandbox::source_dir, .to = subject.mirror(files->layout()), .exclude = exclude, .hot = subject.hot};
+  remote::Mirror mirror{.from = subject.bucket != nullptr ? remote::Layout(*subject.bucket).at("") : sandbox::source_dir,
+                        .to = subject.mirror(files->layout()),
+                        .exclude = exclude,
+                        .hot = subject.hot,
+                        .bucket = subject.bucket != nullptr,
+                        .prefixes = subject.prefixes};
   if (remote.history && subject.guard.mirror_history.count() > 0)
     mirror.history = subject.history(files->layout(), format_date(today));
-  context.output.step(fmt::format("comparing the tree with {}", remote.name));
+  context.output.step(fmt::format("comparing the {} with {}", subject.bucket != nullptr ? "bucket" : "tree", remote.name));
   const auto allowed = guard(*files, subject, mirror, source);
   if (!allowed) return pass(allowed.error());
-  mirror.most_deleted = *allowed;
+  mirror.most_deleted = allowed->deletions;
   context.output.step(fmt::format("mirroring to {}", remote.name));
   auto ran = files->mirror(mirror, source.tree.get(), source.databases.files(), false);
   if (!ran) return pass(ran.error());
@@ -77,6 +106,7 @@ Result<Record> mirror_to(Context& context, const policy::Remote& remote, const M
                 ran->figures.number[0], remote.name);
   if (auto pruned = prune_history(context, *files, subject, today); !pruned) return pass(pruned.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
+  ran->figures.number[0] = allowed->passed_over;
   return ran->figures;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct MirrorSubject {
   const policy::Guard& guard;
   bool extra;  ///< an extra target
   bool hot;
+  const policy::Remote* bucket = nullptr;  ///< what is mirrored, in place of a tree
+  std::span<const std::string> prefixes = {};
 
   [[nodiscard]] std::string mirror(const remote::Layout& layout) const {
     return extra ? layout.extra(name) : layout.data(name);
@@ -25,9 +28,11 @@ struct MirrorSubject {
   }
 };
 
-/// One remote's mirror: guard (D3), mirror, and of the history what is older than the policy keeps.
-/// @return rclone's figures (gate/relay/progress.h). Error: Exit::bad_data, the guard, and
-/// nothing was changed; Exit::io_error, it is incomplete; a remote's own.
+/// One remote's mirror: guard (D3), mirror, and of the history what is older than the policy keeps. Of a bucket, every prefix
+/// of which must hold something, rclone has both credentials, and copies from server to server.
+/// @param source  of a bucket an empty one. @return rclone's figures (gate/relay/progress.h), but for number[0]: names
+/// that it passed over, keys that no path can have (D2). Error: Exit::bad_data, the guard, and nothing was changed;
+/// Exit::io_error, it is incomplete; a remote's own.
 Result<Record> mirror_to(Context& context, const policy::Remote& remote, const MirrorSubject& subject, const Source& source,
                          CivilDate today);
 

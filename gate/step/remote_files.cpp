@@ -1,8 +1,12 @@
 #include "gate/step/remote_files.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "common/escape.h"
+#include "common/io.h"
 #include "gate/relay/dry_run.h"
 #include "gate/remote/names.h"
 #include "gate/sandbox/helper.h"
@@ -40,6 +44,20 @@ Result<std::vector<Entry>> RemoteFiles::list(const std::string& directory) {
     context_->output.note(fmt::format("{} odd or surplus names on {} were left out", ran->listened->number[1], remote_->name),
                           true);
   return entries;
+}
+
+Result<bool> RemoteFiles::holds_anything(const std::string& directory) {
+  auto ran = run(rclone_.list(directory, false), {.doing = "list", .listener = {"listing", "0"}, .missing_is_fine = true});
+  if (!ran) return pass(ran.error());
+  return ran->listened && ran->listened->number[1] > 0;
+}
+
+Result<UniqueFd> RemoteFiles::open_directory(const std::string& directory) {
+  std::string below = directory.substr(std::string_view(sandbox::target_dir).size());
+  below.erase(0, below.find_first_not_of('/'));
+  UniqueFd fd = open_beneath(directory_.get(), below.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!fd) return fail_errno(Exit::io_error, errno, "cannot open {} of the remote {}", below, remote_->name);
+  return fd;
 }
 
 Result<> RemoteFiles::put(const std::string& from, const std::string& file, const std::string& to) {
@@ -133,17 +151,34 @@ Result<> RemoteFiles::purge(const std::string& directory) {
 Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, const std::vector<Instead>& instead, bool dry_run) {
   if (dry_run)
     return run(rclone_.dry_run(mirror, relay::dry_run_flags, rclone_.layout().at(".backupctl-dry-run")),
-               {.doing = "compare the tree with", .tree_fd = tree_fd, .instead = instead, .log_mode = {"dry-run"}});
-  auto ran = run(rclone_.sync(mirror), {.doing = "mirror the tree to",
-                                        .tree_fd = tree_fd,
-                                        .instead = instead,
-                                        .shows_progress = true,
-                                        .most_deleted = mirror.most_deleted});
-  if (!ran || can_.times) return ran;
-  auto refreshed = run(rclone_.refresh(mirror),
-                       {.doing = "mirror the tree to", .tree_fd = tree_fd, .instead = instead, .shows_progress = true});
+               {.doing = mirror.bucket ? "compare the bucket with" : "compare the tree with",
+                .tree_fd = tree_fd,
+                .instead = instead,
+                .log_mode = {"dry-run"}});
+  const char* const doing = mirror.bucket ? "mirror the bucket to" : "mirror the tree to";
+  auto ran = run(
+      rclone_.sync(mirror),
+      {.doing = doing, .tree_fd = tree_fd, .instead = instead, .shows_progress = true, .most_deleted = mirror.most_deleted});
+  // Of an object the server tells the MD5, and a directory's is computed: what lies there is proven, not believed for its time.
+  const bool by_hash = mirror.bucket && directory_;
+  if (!ran || (can_.times && !by_hash)) return ran;
+  auto refreshed =
+      run(rclone_.refresh(mirror, by_hash), {.doing = doing, .tree_fd = tree_fd, .instead = instead, .shows_progress = true});
   if (!refreshed) return refreshed;
   for (const std::size_t i : {1U, 2U}) ran->figures.number[i] += refreshed->figures.number[i];  // bytes, transfers
+  return ran;
+}
+
+Result<Ran> RemoteFiles::keep_changed(const remote::Mirror& mirror, const std::string& compare) {
+  // Without times two objects of one size would count as the same.
+  return run(rclone_.copy_changed(mirror, can_.times ? compare : ""),
+             {.doing = "keep what would be overwritten on", .shows_progress = true, .missing_is_fine = true});
+}
+
+Result<Ran> RemoteFiles::fill_bucket(const remote::Mirror& mirror, int tree_fd) {
+  auto ran = run(rclone_.copy_into_bucket(mirror), {.doing = "restore to", .tree_fd = tree_fd, .shows_progress = true});
+  if (!ran) return ran;
+  if (auto same = run(rclone_.check(mirror), {.doing = "verify what was restored to", .tree_fd = tree_fd}); !same) return same;
   return ran;
 }
 

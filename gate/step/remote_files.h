@@ -45,7 +45,8 @@ class RemoteFiles {
   /// Copies the credential out. In a context that gives way one reads at a time, and what makes a backup ends it where it waits
   /// for the credential: to look at last week's backup must not cost tonight's. Error: Exit::bad_config, Exit::unavailable
   /// (lent to another step for too long), Exit::io_error.
-  static Result<RemoteFiles> open(Context& context, const policy::Remote& remote);
+  /// @param source  another remote that mirror() copies from: its credential is lent as well (X4). nullptr: none
+  static Result<RemoteFiles> open(Context& context, const policy::Remote& remote, const policy::Remote* source = nullptr);
 
   RemoteFiles(RemoteFiles&& other) noexcept;
   RemoteFiles& operator=(RemoteFiles&&) = delete;
@@ -60,6 +61,10 @@ class RemoteFiles {
   static constexpr std::int64_t most_names = 100'000;
   /// What lies in a directory; nothing where there is none. Error: Exit::bad_data, the relay passes on more than most_names.
   Result<std::vector<Entry>> list(const std::string& directory);
+  /// Whether anything lies there, however much. @param directory  may be of the source
+  Result<bool> holds_anything(const std::string& directory);
+  /// A directory of a remote that is a directory of this host. Error: Exit::io_error.
+  Result<UniqueFd> open_directory(const std::string& directory);
   /// Sends a file of the spool folder `from`.
   Result<> put(const std::string& from, const std::string& file, const std::string& to);
   /// Sends all files of the spool folder `from` into a directory, one after the other, the smallest first.
@@ -88,8 +93,12 @@ class RemoteFiles {
   Result<> remove(const std::string& file);
   Result<> purge(const std::string& directory);
   /// A mirror, or with `dry_run` what it would do. @param tree_fd  the tree, shown as /source, with `instead` over its own
-  /// files
+  /// files; of a bucket -1
   Result<Ran> mirror(const remote::Mirror& mirror, int tree_fd, const std::vector<Instead>& instead, bool dry_run);
+  /// What copying `compare` over the source would overwrite there, kept in `mirror.to`. Nothing where the source is gone.
+  Result<Ran> keep_changed(const remote::Mirror& mirror, const std::string& compare);
+  /// Copies the tree over a bucket, which is made if it is not there, and compares them afterwards. Deletes nothing.
+  Result<Ran> fill_bucket(const remote::Mirror& mirror, int tree_fd);
 
   /// Carries a renewed credential back and ends the loan. A rotation that could not be saved is a failed run (D5).
   Result<> close();

@@ -73,9 +73,9 @@ std::string cause(const std::vector<std::string>& messages) { return messages.em
 
 }  // namespace
 
-Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& remote) {
+Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& remote, const policy::Remote* source) {
   if (auto program = open_trusted_program(remote::rclone_program); !program) return pass(program.error());
-  auto rclone = remote::Rclone::open(remote);
+  auto rclone = remote::Rclone::open(remote, source != nullptr);
   if (!rclone) return pass(rclone.error());
   auto worker = Worker::hire(context, sandbox::RoleName::transfer);
   if (!worker) return pass(worker.error());
@@ -92,12 +92,12 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
     auto directory = open_trusted(remote.directory);
     if (!directory) return pass(directory.error());
     files.directory_ = std::move(*directory);
-    return files;
-  }
-  if (!files.rclone_.needs_config()) {
+  } else if (!files.rclone_.needs_config()) {
     files.can_ = remote::azure_capabilities;
-    return files;
   }
+  const std::string own = files.rclone_.needs_config() ? remote.name : "";
+  const std::string other = source != nullptr ? source->name : "";
+  if (own.empty() && other.empty()) return files;
   // Whoever only reads does not begin meanwhile: one after the other they could keep the credential from a backup (X11).
   std::optional<state::Lock> first;
   const auto come_first = [&]() -> Result<> {
@@ -113,7 +113,8 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   const auto wait = [&]() -> Result<> {
     if (monitor::Clock::now() > give_up)
       return fail(Exit::unavailable,
-                  "another step has used the credential of {} all the time, so nothing was sent; try again later", remote.name);
+                  "another step has used the credential of {} all the time, so nothing was sent; try again later",
+                  own.empty() || other.empty() ? own + other : own + " or " + other);
     if (auto tried = come_first(); !tried) return tried;
     if (!context.gives_way)
       if (auto ended = state::take_over(context.state, reading_lock, reading_grace, context.session); !ended)
@@ -121,11 +122,11 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
     auto waited = context.session.wait({}, monitor::Clock::now() + std::chrono::milliseconds(200));
     return waited ? Result<>{} : pass(waited.error());
   };
-  auto vault = vault::Vault::copy_out({context.policy.gate.state_dir, context.policy.gate.rclone_config}, remote.name,
-                                      files.worker_.uid(), wait);
+  auto vault = vault::Vault::copy_out({context.policy.gate.state_dir, context.policy.gate.rclone_config},
+                                      own.empty() ? other : own, files.worker_.uid(), wait, own.empty() ? "" : other);
   if (!vault) return pass(vault.error());
   for (const std::string& warning : vault->warnings()) context.output.note(warning, true);
-  files.can_ = remote::capabilities(vault->selection().types);
+  if (!own.empty()) files.can_ = remote::capabilities(std::span(vault->selection().types).first(vault->selection().own));
   files.vault_ = std::move(*vault);
   return files;
 }
@@ -258,12 +259,13 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     return fail(copy.fault != 0 ? Exit::io_error : Exit::bad_data, "what {} sent has not the {} bytes it should have{}",
                 remote_->name, what.out_size, copy.fault != 0 ? ", or could not be stored: " + errno_text(copy.fault) : "");
   if (status > 0 && what.most_deleted && log_result && log_result->number[4] > *what.most_deleted)
-    return fail(Exit::bad_data,
-                "while it was mirrored to {} the tree lost more files than the policy allows (guard.max_delete_files): new and "
-                "changed files "
-                "are there, deletions ended at the limit, and what was not deleted is still there; if it is meant, raise the "
-                "limit for one run",
-                remote_->name);
+    return fail(
+        Exit::bad_data,
+        "while it was mirrored to {} its source lost more files than the policy allows (guard.max_delete_files): new and "
+        "changed files "
+        "are there, deletions ended at the limit, and what was not deleted is still there; if it is meant, raise the "
+        "limit for one run",
+        remote_->name);
   if (status > 0) {
     const remote::Hint* hint = nullptr;
     for (const std::string& message : messages)

@@ -13,6 +13,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/state/history.h"
 #include "gate/step/helpers.h"
+#include "gate/step/restore_bucket.h"
 #include "gate/step/restore_in_place.h"
 #include "gate/step/restore_postgres.h"
 #include "gate/step/restore_volumes.h"
@@ -79,51 +80,21 @@ Result<Backup> obtain_archive(Context& context, const policy::Service& service, 
                 wish.only.empty() ? stored->manifest.number[4] : 0};
 }
 
-/// A mirror that was fetched and verified; it lies in the spool until it is written.
-struct Fetched {
-  StoredMirror stored;
-  state::Spool spool;
-  UniqueFd mirror;
-};
-
 Result<Backup> obtain_mirror(Context& context, const policy::Service& service, const RestoreWish& wish,
                              const std::string& keys) {
-  auto stored = find_mirror(context, service, keys, asked(service, wish));
-  if (!stored) return pass(stored.error());
-  if (wish.to.empty() && state::last_mirrored(context.state, service.name) > stored->record.number[1])
-    return fail(Exit::bad_data,
-                "the newest mirror on the remotes is older than the last that this host made, so it does not take the tree's "
-                "place and nothing was done; restore "
-                "with --to and look, or from an archive");
-  auto spool = state::Spool::make(context.state);
-  if (!spool) return pass(spool.error());
-  auto mirror = fetch_mirror(context, service, *stored, *spool);
-  if (!mirror) return pass(mirror.error());
-  const auto left_out = verify_mirror(context, *stored, mirror->get());
-  if (!left_out) return pass(left_out.error());
-  if (*left_out > 0 && wish.to.empty())
-    return fail(Exit::io_error,
-                "{} files of the mirror are not what its manifest says (named above), so it does not take the tree's place and "
-                "nothing was done; "
-                "restore with --to and look, or from an archive",
-                *left_out);
-  // What the sync could not read has no line in the manifest, so nothing would be missed.
-  if (!stored->complete() && wish.to.empty())
-    return fail(Exit::io_error,
-                "the sync that made the mirror was not complete, so it does not take the tree's place and nothing was done; "
-                "restore with --to and look, or "
-                "from an archive");
-  const bool complete = stored->complete();
-  const auto fetched = std::make_shared<Fetched>(Fetched{std::move(*stored), std::move(*spool), std::move(*mirror)});
+  auto found = obtain_mirror(context, service, keys, asked(service, wish), wish.to.empty());
+  if (!found) return pass(found.error());
+  const auto fetched = std::make_shared<FetchedMirror>(std::move(*found));
+  const StoredMirror& stored = fetched->stored;
   return Backup{"mirror",
-                fetched->stored.remote->name,
+                stored.remote->name,
                 [&context, fetched](int target, const std::string& to) {
-                  return extract_mirror(context, fetched->stored, fetched->mirror.get(), target, to);
+                  return extract_mirror(context, fetched->stored, fetched->folder.get(), target, to);
                 },
-                *left_out,
-                complete,
-                fetched->stored.record.number[3],
-                fetched->stored.record.number[4]};
+                fetched->left_out,
+                stored.complete(),
+                stored.record.number[3],
+                stored.record.number[4]};
 }
 
 Result<Report> restore_to(const RestoreWish& wish, const Obtain& obtain) {
@@ -177,7 +148,7 @@ Result<const policy::Service*> restorable(const Context& context, const std::str
                 "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); "
                 "nothing was done",
                 escape_line(name, 64));
-  if (found->second.source == policy::SourceKind::redis || found->second.source == policy::SourceKind::bucket)
+  if (found->second.source == policy::SourceKind::redis)
     return fail(Exit::not_permitted, "this version of backupctl cannot restore this kind of source");
   return &found->second;
 }
@@ -194,6 +165,8 @@ Result<Report> restore(Context& context, const RestoreWish& wish) {
   if (!keys) return pass(keys.error());
   if ((*service)->source == policy::SourceKind::volumes) return restore_volumes(context, **service, wish.snapshot, *keys);
   if ((*service)->source == policy::SourceKind::postgres) return restore_postgres(context, **service, wish, *keys);
+  if ((*service)->source == policy::SourceKind::bucket && wish.to.empty())
+    return restore_bucket(context, **service, wish, *keys);
   const Obtain obtain = [&] {
     return wish.mirror ? obtain_mirror(context, **service, wish, *keys) : obtain_archive(context, **service, wish, *keys);
   };

@@ -120,9 +120,10 @@ std::string not_built(const policy::Plan& plan) {
   if (plan.service == nullptr) return {};
   const bool tree = plan.service->source == policy::SourceKind::tree;
   if (plan.verb == Verb::export_ && tree) return still_open("--export of a tree");
-  const bool known = plan.service->source != policy::SourceKind::redis && plan.service->source != policy::SourceKind::bucket;
-  const bool snapshots = plan.service->source == policy::SourceKind::volumes;
-  if (plan.verb == Verb::verify && !snapshots && plan.snapshot_id) return still_open("--snapshot-id without volumes");
+  const policy::SourceKind source = plan.service->source;
+  const bool known = source != policy::SourceKind::redis;
+  if (plan.verb == Verb::verify && source != policy::SourceKind::volumes && plan.snapshot_id)
+    return still_open("--snapshot-id without volumes");
   if ((row_of(plan.verb).waits || plan.verb == Verb::verify) && !known) return still_open("this kind of source");
   return {};
 }

@@ -22,6 +22,8 @@ Result<Report> archive(Context& context, const policy::Plan& plan);
 Result<Report> snapshot(Context& context, const policy::Plan& plan);
 Result<Report> backup(Context& context, const policy::Plan& plan);
 Result<Report> backup_volumes(Context& context, const policy::Plan& plan);
+Result<Report> backup_bucket(Context& context, const policy::Plan& plan);
+Result<Report> verify_bucket(Context& context, const policy::Plan& plan);
 Result<Report> verify_snapshot(Context& context, const policy::Plan& plan);
 Result<Report> verify_stored(Context& context, const policy::Plan& plan);
 Result<Report> export_snapshot(Context& context, const policy::Plan& plan);

@@ -29,7 +29,8 @@ Result<std::optional<StoredMirror>> find_on(Context& context, RemoteFiles& files
     return std::optional<StoredMirror>{};
   };
   const Entry* entry = find(*entries, mirror_manifest_file);
-  if (entry == nullptr || entry->size < 0) return passed_over("it has no manifest; a --sync of this version writes one");
+  if (entry == nullptr || entry->size < 0)
+    return passed_over("it has no manifest; a --sync or --backup of this version writes one");
   const std::string spool = context.state.at("spool");
   if (entry->size > free_bytes(spool) / 2)
     return fail(Exit::io_error, "the manifest of the mirror has {}, and there is not that much room in {}; nothing was written",
@@ -57,6 +58,10 @@ std::string hour_of(std::int64_t unix_seconds) {
   ::gmtime_r(&when, &utc);
   ::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
   return text;
+}
+
+std::string_view or_archive(const policy::Service& service) {
+  return service.source == policy::SourceKind::tree ? ", or from an archive" : "";
 }
 
 /// @param target  -1: verify only
@@ -97,9 +102,18 @@ Result<StoredMirror> find_mirror(Context& context, const policy::Service& servic
   }
   return fail(Exit::bad_data,
               "no mirror of {} on its remotes has a signed manifest that is good, so none can be told from a changed one: "
-              "nothing was written; "
-              "restore an archive (--archive latest), or copy the mirror by hand (backupctl-recovery(7))",
-              service.name);
+              "nothing was written; {}copy the mirror by hand (backupctl-recovery(7))",
+              service.name, service.source == policy::SourceKind::tree ? "restore an archive (--archive latest), or " : "");
+}
+
+Result<UniqueFd> fetch_data(RemoteFiles& files, const policy::Service& service, const state::Spool& spool,
+                            std::int64_t most_bytes) {
+  UniqueFd folder;
+  if (::mkdirat(spool.fd(), "mirror", 0700) == 0) folder = open_beneath(spool.fd(), "mirror", O_RDONLY | O_DIRECTORY);
+  if (!folder) return fail_errno(Exit::io_error, errno, "cannot make a folder in {}", spool.path());
+  if (auto fetched = files.fetch_tree(files.layout().data(service.name), folder.get(), spool.path(), most_bytes); !fetched)
+    return pass(fetched.error());
+  return folder;
 }
 
 Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored,
@@ -108,16 +122,13 @@ Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, 
   if (room < stored.bytes())
     return fail(Exit::io_error, "the mirror needs {} in {}, and there is not that much room; nothing was written",
                 monitor::human_bytes(stored.bytes()), spool.path());
-  UniqueFd folder;
-  if (::mkdirat(spool.fd(), "mirror", 0700) == 0) folder = open_beneath(spool.fd(), "mirror", O_RDONLY | O_DIRECTORY);
-  if (!folder) return fail_errno(Exit::io_error, errno, "cannot make a folder in {}", spool.path());
   auto files = RemoteFiles::open(context, *stored.remote);
   if (!files) return pass(files.error());
   context.output.step(fmt::format("fetching the mirror of {} from {}", hour_of(stored.record.number[1]), stored.remote->name));
   // What else lies there is fetched as well, and ignored; half of what is free must stay (D8).
   const std::int64_t most = stored.bytes() + (room - stored.bytes()) / 2;
-  if (auto fetched = files->fetch_tree(files->layout().data(service.name), folder.get(), spool.path(), most); !fetched)
-    return pass(fetched.error());
+  auto folder = fetch_data(*files, service, spool, most);
+  if (!folder) return folder;
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return folder;
 }
@@ -131,6 +142,35 @@ Result<std::int64_t> verify_mirror(Context& context, const StoredMirror& stored,
   if (read->number[6] > 0)
     context.output.note(fmt::format("{} files of the mirror are not in its manifest and are ignored", read->number[6]), true);
   return read->number[5];
+}
+
+Result<FetchedMirror> obtain_mirror(Context& context, const policy::Service& service, const std::string& keys,
+                                    const std::vector<std::string>& remotes, bool in_place) {
+  auto stored = find_mirror(context, service, keys, remotes);
+  if (!stored) return pass(stored.error());
+  if (in_place && state::last_mirrored(context.state, service.name) > stored->record.number[1])
+    return fail(Exit::bad_data,
+                "the newest mirror on the remotes is older than the last that this host made, so it does not take the data's "
+                "place and nothing was done; restore with --to and look{}",
+                or_archive(service));
+  auto spool = state::Spool::make(context.state);
+  if (!spool) return pass(spool.error());
+  auto folder = fetch_mirror(context, service, *stored, *spool);
+  if (!folder) return pass(folder.error());
+  const auto left_out = verify_mirror(context, *stored, folder->get());
+  if (!left_out) return pass(left_out.error());
+  if (*left_out > 0 && in_place)
+    return fail(service.source == policy::SourceKind::bucket ? Exit::bad_data : Exit::io_error,
+                "{} files of the mirror are not what its manifest says (named above), so it does not take the data's place and "
+                "nothing was done; restore with --to and look{}",
+                *left_out, or_archive(service));
+  // What the sync could not read has no line in the manifest, so nothing would be missed.
+  if (!stored->complete() && in_place)
+    return fail(Exit::io_error,
+                "the run that made the mirror was not complete, so it does not take the data's place and nothing was done; "
+                "restore with --to and look{}",
+                or_archive(service));
+  return FetchedMirror{std::move(*stored), std::move(*spool), std::move(*folder), *left_out};
 }
 
 Result<Record> extract_mirror(Context& context, const StoredMirror& stored, int mirror, int target, const std::string& to) {

@@ -5,7 +5,7 @@
 #include "common/record.h"
 #include "common/unique_fd.h"
 #include "gate/state/spool.h"
-#include "gate/step/context.h"
+#include "gate/step/remote_files.h"
 
 namespace backupctl::step {
 
@@ -28,7 +28,12 @@ struct StoredMirror {
 Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys,
                                  const std::vector<std::string>& remotes);
 
-/// Fetches `data/` into a new folder of the spool. Error: Exit::io_error, no room; a remote's own.
+/// Reads the mirror that lies on a remote into a new folder of the spool. What has more than `most_bytes` is cut off (X5).
+/// Error: Exit::io_error; a remote's own.
+Result<UniqueFd> fetch_data(RemoteFiles& files, const policy::Service& service, const state::Spool& spool,
+                            std::int64_t most_bytes);
+
+/// The same of one that has a manifest. Error: Exit::io_error, no room; as above.
 Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored,
                               const state::Spool& spool);
 
@@ -36,6 +41,19 @@ Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, 
 /// @return how many files extract_mirror() will leave out: none, unless may_differ() or a file has no SHA-256.
 /// Error: Exit::bad_data.
 Result<std::int64_t> verify_mirror(Context& context, const StoredMirror& stored, int mirror);
+
+/// A mirror that was fetched and verified; it lies in the spool until it is written.
+struct FetchedMirror {
+  StoredMirror stored;
+  state::Spool spool;
+  UniqueFd folder;
+  std::int64_t left_out = 0;  ///< verify_mirror()'s
+};
+
+/// Finds, fetches and verifies one, all of it (D6). @param in_place  it is to take the place of the data, so none will do but
+/// one that is whole, and as new as the last that this host made. Error: Exit::bad_data, Exit::io_error, as above.
+Result<FetchedMirror> obtain_mirror(Context& context, const policy::Service& service, const std::string& keys,
+                                    const std::vector<std::string>& remotes, bool in_place);
 
 /// Writes it into the open empty directory `target` as `data/…`, with everything the manifest knows (D7).
 /// @param to  how errors call the directory. @return the extractor's result (gate/restore/extractor.h)

@@ -38,6 +38,7 @@ Result<StoredArchive> verify_on(Context& context, const policy::Remote& remote, 
 Result<Report> verify_stored(Context& context, const policy::Plan& plan) {
   const policy::Service& service = *plan.service;
   if (service.source == policy::SourceKind::volumes) return verify_snapshot(context, plan);
+  if (service.source == policy::SourceKind::bucket) return verify_bucket(context, plan);
   context.gives_way = true;
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);

@@ -83,6 +83,25 @@ TEST_CASE("a mirror keeps links and empty directories, and what it replaces") {
   CHECK_FALSE(has(rclone.sync({"/source", "x:", "", {}}).argv, "--backup-dir"));
 }
 
+TEST_CASE("a bucket is mirrored as objects, of its prefixes alone, and restored without deleting") {
+  policy::Remote disk = onedrive();
+  disk.directory = "/mnt";
+  const Rclone rclone = Rclone::open(disk, true).value();
+  CHECK(has(rclone.about().env, "RCLONE_CONFIG=/config/rclone.conf"));  // the source's section, though a directory needs none
+  const std::vector<std::string> prefixes = {"briefs", "odd [x]/*\\"};
+  const Mirror mirror{.from = "minio:kohakku", .to = "/target/b/data", .bucket = true, .prefixes = prefixes};
+  const Command sync = rclone.sync(mirror);
+  for (const char* flag : {"--use-server-modtime", "+ /briefs", "+ /briefs/**", "+ /odd \\[x\\]/\\*\\\\/**", "--delete-after"})
+    CHECK(has(sync.argv, flag));
+  CHECK(after(sync.argv, "--filter") == "- **");
+  CHECK_FALSE(has(sync.argv, "--links"));  // X5: what a key is called makes no link
+  CHECK_FALSE(has(rclone.sync({.from = "minio:kohakku", .to = "/target", .bucket = true}).argv, "--filter"));
+  CHECK(after(rclone.copy_changed(mirror, "/target/c").argv, "--compare-dest") == "/target/c");
+  CHECK_FALSE(has(rclone.copy_changed(mirror, "").argv, "--compare-dest"));
+  CHECK(rclone.copy_into_bucket(mirror).argv[1] == "copy");
+  CHECK(has(rclone.refresh(mirror, true).argv, "--checksum"));
+}
+
 TEST_CASE("D3: a dry run's flags come after the sync's own") {
   const Rclone rclone = Rclone::open(onedrive()).value();
   const Command dry = rclone.dry_run({"/source", "x:data", "x:history", {}}, relay::dry_run_flags, "x:spare");
@@ -159,7 +178,7 @@ TEST_CASE("the real rclone understands every command") {
   CHECK(run(rclone.sync(mirror), out) == 0);
   CHECK_FALSE(std::filesystem::exists(base + "/dst/data/-odd"));
   CHECK(read(base + "/dst/history/d/-odd") == "two");
-  CHECK(run(rclone.refresh(mirror), out) == 0);
+  CHECK(run(rclone.refresh(mirror, false), out) == 0);
 
   CHECK(run(rclone.copy_file(base + "/src/file", base + "/dst/a.tmp"), out) == 0);
   CHECK(run(rclone.move_file(base + "/dst/a.tmp", base + "/dst/a"), out) == 0);

@@ -8,6 +8,11 @@ const [modules, directory, address, port] = process.argv.slice(2);
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
+// Its continuation tokens are of a cipher that OpenSSL 3 has no more.
+for (const name of ['createCipheriv', 'createDecipheriv']) {
+  const made = crypto[name];
+  crypto[name] = (cipher, key, iv) => cipher === 'des' ? made('aes-128-cbc', Buffer.concat([key, key]), Buffer.concat([iv, iv])) : made(cipher, key, iv);
+}
 const S3rver = require(path.join(modules, 's3rver'));
 const Store = require(path.join(modules, 's3rver/lib/stores/filesystem'));
 const Account = require(path.join(modules, 's3rver/lib/models/account'));

@@ -1,0 +1,121 @@
+#!/bin/bash
+# A bucket of a real S3 server: mirrored from server to server while it is written to, with what goes wrong.
+. "$(dirname "$0")/lib.sh"
+e2e_begin "$@"
+. "$E2E_SOURCE/tests/e2e/bucket.inc.sh"
+
+check_exit 65 "no mirror yet: --verify" $GATE --verify briefs
+check_exit 65 "… nor anything to restore" $GATE --restore briefs --mirror --yes
+check_exit 77 "a bucket takes no --sync" $GATE --sync briefs
+
+# Under load: 25 objects are written, and one overwritten, while it runs.
+(for i in {1..25}; do echo "$i" | s3 rcat "minio:kohakku/briefs/live/$i"; echo "$i" | s3 rcat minio:kohakku/briefs/live/again; done) & load=$!
+check "a backup while objects are written" $GATE --backup briefs
+check "… verifies" $GATE --verify briefs
+wait $load
+check "the next, with nothing going on" $GATE --backup briefs
+check "… is the bucket: keys, sizes, MD5" mirror_is_bucket
+check_not "… of other prefixes nothing" test -e "$DISK/data/elsewhere"
+check "… a key that looks like rclone's link is an object" test -f "$DISK/data/skills/a/link.rclonelink" -a ! -L "$DISK/data/skills/a/link"
+check "… verifies" $GATE --verify briefs
+check "… is listed, verified" grep -q '^[0-9-]*  .*  verified  disk  data$' <($GATE --list briefs)
+check "… and --check is content" $GATE --check briefs --warn-drill 0
+check "a drill" $GATE --drill briefs
+fingerprint "$DISK/data" >"$ROOT/before"
+check "again, with nothing to do" $GATE --backup briefs
+fingerprint "$DISK/data" >"$ROOT/after"
+check_same "… nothing is touched" "$ROOT/before" "$ROOT/after"
+
+# The second night.
+TODAY=$(date +%F)
+echo changed | s3 rcat minio:kohakku/skills/a/7
+head -c 14000000 /dev/urandom >"$OBJECTS/briefs/in parts.bin"; sleep 1.1   # of the same size, and its MD5 is told by nobody
+s3 copyto --ignore-times "$OBJECTS/briefs/in parts.bin" "minio:kohakku/briefs/in parts.bin"
+s3 deletefile minio:kohakku/skills/a/8
+echo new | s3 rcat minio:kohakku/skills/new
+check "a second night" $GATE --backup briefs
+check "… is the bucket" mirror_is_bucket
+check "… what was overwritten is kept" grep -qx 'skill 7' "$DISK/history/$TODAY/skills/a/7"
+check "… and what was deleted" grep -qx 'skill 8' "$DISK/history/$TODAY/skills/a/8"
+check "… verifies" $GATE --verify briefs
+
+# D3.
+fingerprint "$ROOT/disk" >"$ROOT/before"
+untouched() { fingerprint "$ROOT/disk" >"$ROOT/after"; diff "$ROOT/before" "$ROOT/after"; }
+s3 move minio:kohakku/skills/a minio:kohakku/aside/a
+check_exit 65 "mass deletion" $GATE --backup briefs
+check_says "… says the limit" "guard.max_delete_files"
+check "… nothing was changed" untouched
+s3 move minio:kohakku/aside/a minio:kohakku/skills/a
+s3 move minio:kohakku/skills minio:kohakku/aside/skills
+check_exit 65 "a prefix is gone" $GATE --backup briefs
+check_says "… by its name" "minio:kohakku/skills is empty, or not there, so nothing was changed"
+check "… nothing was changed" untouched
+s3 move minio:kohakku/aside/skills minio:kohakku/skills
+mv "$ROOT/s3/kohakku" "$ROOT/s3-kohakku"
+check_exit 65 "the bucket is gone" $GATE --backup briefs
+check_says "… is said" "is empty, or not there, so nothing was changed and the last mirror of briefs is as it was"
+check_exit 65 "… of a service of all of it" $GATE --backup all
+check_says "… too" "minio:kohakku is empty, or not there"
+check "… nothing was changed" untouched
+mv "$ROOT/s3-kohakku" "$ROOT/s3/kohakku"
+end_pid "$ROOT/pids/s3"
+check_exit 69 "the server is down" $GATE --backup briefs
+check_says "… is said" "nobody answers at the remote's address"
+start_s3
+cp "$CONF" "$ROOT/conf"
+sed -i 's/^access_key_id = .*/access_key_id = nobody/' "$CONF"
+check_exit 69 "a wrong key" $GATE --backup briefs
+check_says "… is said, of the right remote" "cannot list the remote minio: rclone the remote does not know the key"
+cp "$ROOT/conf" "$CONF"; sed -i 's/^secret_access_key = .*/secret_access_key = wrong\nv2_auth = true/' "$CONF"   # of version 2 s3rver checks the signature
+check_exit 69 "a wrong secret" $GATE --backup briefs
+check_says "… is said" "does not accept the key: its secret is wrong"
+cp "$ROOT/conf" "$CONF"
+check "… nothing was changed" untouched
+check "the server is there again" $GATE --backup briefs
+check "… nothing was deleted" mirror_is_bucket
+
+# X6: a byte, a file less, an older manifest.
+flip "$DISK/data/skills/photo"
+in_bucket briefs skills >"$ROOT/bucket"
+check_exit 65 "a flipped byte, size and time as before: --verify" $GATE --verify briefs
+check_says "… names it" "skills/photo"
+check_exit 65 "… a restore refuses" $GATE --restore briefs --mirror --yes
+check_exit 65 "… of another prefix as well" $GATE --restore briefs --mirror --only briefs --yes
+check "… before anything was touched" bucket_untouched
+check_not "… and nothing was kept, as nothing was to be overwritten" compgen -G "$DISK/history/*-before-restore"
+check_exit 74 "… --to a directory leaves it out" $GATE --restore briefs --mirror --to "$ROOT/out"
+check_not "…" test -e "$ROOT/out/data/skills/photo"
+check "the next backup compares MD5, and mends it" $GATE --backup briefs
+check "… is the bucket" mirror_is_bucket
+check "… verifies" $GATE --verify briefs
+check "… the false one is kept" test -e "$DISK/history/$TODAY/skills/photo"
+rm "$DISK/data/skills/new"
+check_exit 65 "a file less: --verify" $GATE --verify briefs
+check "… mended" $GATE --backup briefs
+sed -i '1s/"complete"/"Complete"/' "$DISK/data.manifest.json"
+check_exit 65 "a manifest that was changed: --verify" $GATE --verify briefs
+check_exit 65 "… a restore" $GATE --restore briefs --mirror --yes
+check "… mended" $GATE --backup briefs
+check "… is the bucket" mirror_is_bucket
+
+# What no directory can hold is said.
+echo a | s3 rcat minio:kohakku/odd/file; echo b | s3 rcat minio:kohakku/odd/both
+mkdir -p "$ROOT/s3/kohakku/odd/both"
+for ending in _object _object.md5 _metadata.json; do cp "$ROOT/s3/kohakku/odd/file._S3rver$ending" "$ROOT/s3/kohakku/odd/both/below._S3rver$ending"; done
+check_exit 74 "a key that is the beginning of another" $GATE --backup odd
+check_says "… is said" "or a key that is the beginning of another, so the copy is incomplete"
+check_exit 65 "… and no manifest says that all is well" $GATE --verify odd
+s3 deletefile minio:kohakku/odd/both; rm -f "$ROOT/disk/odd/data/odd/both"   # whichever of the two came first
+check "… without it" $GATE --backup odd
+mkdir -p "$ROOT/s3/kohakku/odd/dir"
+for ending in _object _object.md5 _metadata.json; do cp "$ROOT/s3/kohakku/odd/file._S3rver$ending" "$ROOT/s3/kohakku/odd/dir/._S3rver$ending"; done
+end_pid "$ROOT/pids/s3"; start_s3
+check_exit 74 "a key that ends in a slash, and is not empty" $GATE --backup odd
+check_says "… is said" "incomplete: 1 "
+check_exit 74 "… the manifest says so" $GATE --verify odd
+check_exit 74 "… and it takes no bucket's place" $GATE --restore odd --mirror --yes
+
+check_not "the secret is nowhere in state or journal (X10)" grep -rqF "$S3_SECRET" "$STATE"
+check "the journal verifies (X9)" $GATE --verify-journal
+e2e_end
