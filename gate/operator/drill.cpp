@@ -53,9 +53,7 @@ Exit drill(const std::string& policy_path, const Args& args) {
   if (!policy) return complain(policy.error());
   std::vector<std::string> names;
   for (const auto& [name, service] : policy->services)
-    if (wish->all && (service.source == policy::SourceKind::tree || service.source == policy::SourceKind::volumes ||
-                      service.source == policy::SourceKind::bucket))
-      names.push_back(name);
+    if (wish->all && step::can_rehearse(service)) names.push_back(name);
   if (!wish->all) names.push_back(wish->name);
   Exit worst = Exit::done;
   for (const std::string& name : names) {

@@ -28,7 +28,7 @@ Result<TreeRead> describe(Context& context, const policy::Remote& remote, const 
   if (!folder) return pass(folder.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
   const std::string path = here ? fmt::format("{}, {}/data", remote.directory, service.name) : fetched->path() + "/mirror";
-  return write_mirror_manifest(context, service, Source{std::move(*folder), path, {}, {}}, today, spool, passed_over);
+  return write_mirror_manifest(context, service, Source{std::move(*folder), path, {}, {}, {}}, today, spool, passed_over);
 }
 
 /// One remote: the mirror, and only when it is as the bucket is, its manifest.

@@ -139,6 +139,25 @@ Result<> rehearse(Context& context, const policy::Service& service, const DrillW
               stored->name, *differing, service.name);
 }
 
+/// How each kind of source is rehearsed.
+struct Rehearsal {
+  policy::SourceKind source;
+  Result<> (*run)(Context&, const policy::Service&, const DrillWish&, const std::string& keys, DrillRecord&);
+  const char* text;  ///< what a drill that ended well has shown
+};
+constexpr Rehearsal rehearsals[] = {
+    {policy::SourceKind::tree, rehearse, "restorable, every file compared"},
+    {policy::SourceKind::volumes, rehearse_volumes, "restorable, every volume extracted as it was signed"},
+    {policy::SourceKind::bucket, rehearse_bucket, "restorable, every file compared"},
+    {policy::SourceKind::postgres, rehearse_postgres, "restorable, every row of it was read"},
+};
+
+const Rehearsal* rehearsal_of(policy::SourceKind source) {
+  for (const Rehearsal& one : rehearsals)
+    if (one.source == source) return &one;
+  return nullptr;
+}
+
 }  // namespace
 
 Result<> check_drill_room(const std::string& path, std::int64_t needed) {
@@ -148,14 +167,13 @@ Result<> check_drill_room(const std::string& path, std::int64_t needed) {
               monitor::human_bytes(needed), path);
 }
 
+bool can_rehearse(const policy::Service& service) { return rehearsal_of(service.source) != nullptr; }
+
 Result<Report> drill(Context& context, const DrillWish& wish) {
   const auto found = context.policy.services.find(wish.service);
-  const bool known = found != context.policy.services.end();
-  const bool volumes = known && found->second.source == policy::SourceKind::volumes;
-  const bool bucket = known && found->second.source == policy::SourceKind::bucket;
-  if (!known || (!volumes && !bucket && found->second.source != policy::SourceKind::tree))
-    return fail(Exit::not_permitted,
-                "the policy names no service {} whose source is a path, volumes or a bucket; nothing was done",
+  const Rehearsal* how = found == context.policy.services.end() ? nullptr : rehearsal_of(found->second.source);
+  if (how == nullptr)
+    return fail(Exit::not_permitted, "the policy names no service {} whose restore can be rehearsed; nothing was done",
                 escape_line(wish.service, 64));
   const policy::Service& service = found->second;
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
@@ -168,7 +186,7 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
   DrillRecord record;
   record.service = service.name;
   Watch watch;
-  const auto done = (volumes ? rehearse_volumes : bucket ? rehearse_bucket : rehearse)(context, service, wish, *keys, record);
+  const auto done = how->run(context, service, wish, *keys, record);
   record.all = watch.lap();
   if (!done) {
     record.fault = done.error().sentence;
@@ -185,9 +203,8 @@ Result<Report> drill(Context& context, const DrillWish& wish) {
                 path ? "; recorded in " + *path : "");
   remember_run(context, service.name, "drill", Exit::done);
   remember_rehearsal(context, service.name, record.fetch + record.verify + record.extract);
-  return Report{volumes           ? "restorable, every volume extracted as it was signed"
-                : record.compared ? "restorable, every file compared"
-                                  : "restorable, an adopted archive without a list of files to compare with",
+  const bool adopted = how->source == policy::SourceKind::tree && !record.compared;
+  return Report{adopted ? "restorable, an adopted archive without a list of files to compare with" : how->text,
                 {monitor::text_field("archive", record.archive), monitor::text_field("from", record.remote),
                  monitor::number_field("files", record.files), monitor::bytes_field("bytes", record.bytes),
                  monitor::seconds_field("fetch", record.fetch), monitor::seconds_field("verify", record.verify),

@@ -36,6 +36,9 @@ struct DrillWish {
   std::string scratch = {};  ///< absolute: a directory that root alone can write, to restore into; empty: the spool
 };
 
+/// Whether the backups of its kind of source can be rehearsed.
+bool can_rehearse(const policy::Service& service);
+
 /// Rehearses a restore of the newest backup: fetches it, verifies it, restores it into a scratch directory, reads what was
 /// restored and compares it with the signed list of the manifest, and leaves a signed record of it, of a failure as well. The
 /// service is not touched, no slot is taken, and while it fetches it gives way to steps that make a backup. The scratch

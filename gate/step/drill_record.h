@@ -12,7 +12,7 @@ struct DrillRecord {
   std::string service, archive, remote;
   std::int64_t size = 0;
   Digest sha256{};
-  std::int64_t files = 0, bytes = 0;
+  std::int64_t files = 0, bytes = 0;  ///< files: of a database its tables
   bool compared = false;
   double fetch = 0, verify = 0, extract = 0, compare = 0, all = 0;  ///< seconds
   std::string fault;                                                ///< empty: restorable
@@ -25,6 +25,10 @@ Result<> rehearse_volumes(Context& context, const policy::Service& service, cons
 /// That of a bucket, whose mirror is extracted to a directory of this host: the bucket itself is not asked for.
 Result<> rehearse_bucket(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
                          DrillRecord& record);
+
+/// That of a database, whose dump is read to its last row by PostgreSQL's own program: no server is asked for.
+Result<> rehearse_postgres(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
+                           DrillRecord& record);
 
 /// Error: Exit::io_error, a drill would need more room than there is. @param needed  bytes
 Result<> check_drill_room(const std::string& path, std::int64_t needed);

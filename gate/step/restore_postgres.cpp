@@ -17,33 +17,6 @@ namespace {
 
 constexpr std::size_t most_lines = 100;  ///< tables that are told one by one
 
-/// The dump is what was signed, and pg_restore reads it to its end (D6, X6). @return the rows it holds
-Result<TableRows> verify_dump(Context& context, PostgresClient& client, const StoredArchive& stored, int dump) {
-  context.output.step("verifying every byte and row");
-  const auto rewind = [&] { return ::lseek(dump, 0, SEEK_SET) == 0; };
-  if (!rewind()) return fail_errno(Exit::io_error, errno, "cannot read the fetched dump");
-  const auto hashed = run_relay(context, {"hash"}, dump);
-  if (!hashed) return pass(hashed.error());
-  if (hashed->number[0] != stored.manifest.number[0] || hashed->digest != stored.manifest.digest)
-    return fail(Exit::bad_data,
-                "{} from {} is not what its signed manifest says (size or SHA-256): nothing was touched; try another remote of "
-                "it (--remote), or another date",
-                stored.name, stored.remote->name);
-  TableRows rows;
-  if (!rewind()) return fail_errno(Exit::io_error, errno, "cannot read the fetched dump");
-  const auto read = client.run("pg_restore", {"--data-only", "--file=-"}, nullptr,
-                               {.in = dump, .listener = {"dump-rows"}, .on_record = [&](const Record& record) {
-                                  if (record.kind != Record::Kind::entry) return false;
-                                  rows[std::string(record.view())] = record.number[0];
-                                  return true;
-                                }});
-  if (!read) return pass(read.error());
-  if (read->status != 0)
-    return fail(Exit::bad_data, "{} from {} cannot be read to its end by this host's pg_restore ({}): nothing was touched",
-                stored.name, stored.remote->name, read->words.empty() ? "it said nothing" : read->words.front());
-  return rows;
-}
-
 /// D7: what the database holds now beside what the dump holds. Tables that only the database has are not the dump's.
 Result<Report> compare(Context& context, PostgresDatabase& database, const TableRows& expected, Report report) {
   context.output.step("counting rows");
@@ -183,6 +156,32 @@ std::string part_of(const RestoreWish& wish) {
 }
 
 }  // namespace
+
+Result<TableRows> verify_dump(Context& context, PostgresClient& client, const StoredArchive& stored, int dump) {
+  context.output.step("verifying every byte and row");
+  const auto rewind = [&] { return ::lseek(dump, 0, SEEK_SET) == 0; };
+  if (!rewind()) return fail_errno(Exit::io_error, errno, "cannot read the fetched dump");
+  const auto hashed = run_relay(context, {"hash"}, dump);
+  if (!hashed) return pass(hashed.error());
+  if (hashed->number[0] != stored.manifest.number[0] || hashed->digest != stored.manifest.digest)
+    return fail(Exit::bad_data,
+                "{} from {} is not what its signed manifest says (size or SHA-256): nothing was touched; try another remote of "
+                "it (--remote), or another date",
+                stored.name, stored.remote->name);
+  TableRows rows;
+  if (!rewind()) return fail_errno(Exit::io_error, errno, "cannot read the fetched dump");
+  const auto read = client.run("pg_restore", {"--data-only", "--file=-"}, nullptr,
+                               {.in = dump, .listener = {"dump-rows"}, .on_record = [&](const Record& record) {
+                                  if (record.kind != Record::Kind::entry) return false;
+                                  rows[std::string(record.view())] = record.number[0];
+                                  return true;
+                                }});
+  if (!read) return pass(read.error());
+  if (read->status != 0)
+    return fail(Exit::bad_data, "{} from {} cannot be read to its end by this host's pg_restore ({}): nothing was touched",
+                stored.name, stored.remote->name, read->words.empty() ? "it said nothing" : read->words.front());
+  return rows;
+}
 
 Result<Report> restore_postgres(Context& context, const policy::Service& service, const RestoreWish& wish,
                                 const std::string& keys) {

@@ -1,8 +1,12 @@
 #pragma once
 
+#include "gate/step/postgres_database.h"
 #include "gate/step/restore.h"
 
 namespace backupctl::step {
+
+/// The dump is what was signed, and pg_restore reads it to its end (D6, X6). @return the rows it holds. Error: Exit::bad_data.
+Result<TableRows> verify_dump(Context& context, PostgresClient& client, const StoredArchive& stored, int dump);
 
 /// Restores a database from a dump that was fetched and verified to its last row before the server is spoken to (D6): all of it
 /// in one transaction, or into another database, or one table. What was there is dumped first and kept until

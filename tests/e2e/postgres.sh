@@ -51,6 +51,9 @@ check "through the socket" gate 'backupctl --backup socket'
 check_exit 65 "a database without a table is not backed up" gate 'backupctl --backup empty'
 wait "$begun"
 
+check "a drill reads every row of the dump" $GATE --drill shop
+check_says "and says how many tables" "restorable, every row of it was read: archive shop-$today.dump, from disk, files 6"
+
 # ---- restore: whole, in one transaction ----
 R="$GATE --restore shop --archive latest"
 invariant() { [ "$(sql "$1" 'select sum(bbalance) from pgbench_branches')" = "$(sql "$1" 'select sum(delta) from pgbench_history')" ]; }
