@@ -132,7 +132,8 @@ sql "$TREE/lightflow.db" left 'PRAGMA journal_mode=WAL' 'CREATE TABLE late (n)' 
 check "a mirror" $GATE --sync lightflow
 stat -c '%s %Y' "$TREE/lightflow.db" >"$ROOT/before"
 # rclone finds no place in its cage to try how exact times are, and takes them for seconds.
-sleep 0.1; sql "$TREE/lightflow.db" left 'UPDATE late SET n = 2'
+# rclone finds no place in its cage to try how exact times are, and takes them for whole seconds.
+sleep 1.1; sql "$TREE/lightflow.db" left 'UPDATE late SET n = 2'
 check_same "committed into the -wal alone" "$ROOT/before" <(stat -c '%s %Y' "$TREE/lightflow.db")
 check "… mirrored again" $GATE --sync lightflow
 check "… the mirror has it" test "$(python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT n FROM late").fetchone()[0])' "$MIRROR/lightflow.db")" = 2
