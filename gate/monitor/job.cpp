@@ -27,8 +27,8 @@ std::size_t Job::add(Child child, OnRecord on_record) {
 
 void Job::watch(int fd, std::function<bool()> act) { watched_.push_back({fd, std::move(act)}); }
 
-void Job::stop(std::size_t index) {
-  if (!members_[index].ended) members_[index].child->signal(SIGTERM);
+void Job::stop(std::size_t index, int signal) {
+  if (!members_[index].ended) members_[index].child->signal(signal);
 }
 
 std::vector<int> Job::descriptors() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,8 +32,8 @@ class Job {
   /// Calls `act` whenever `fd` can be read, until it returns false.
   void watch(int fd, std::function<bool()> act);
 
-  /// Asks one child to end early (SIGTERM).
-  void stop(std::size_t index);
+  /// Asks one child to end early.
+  void stop(std::size_t index, int signal = SIGTERM);
 
   /// Runs until all children have ended. When the session is over first, the children are ended (SIGTERM, after 5 s SIGKILL;
   /// S5) and its Error is returned; else the first child's failure, if any.

@@ -124,6 +124,10 @@ std::string question(const step::RestoreWish& wish, const policy::Service& servi
         "objects of {} in the bucket of {} would be overwritten by the mirror's, and those that differ kept on its "
         "remote; whatever writes there should stand still",
         wish.only.empty() ? "all prefixes" : fmt::format("{} prefixes", wish.only.size()), service.name);
+  if (service.source == policy::SourceKind::redis)
+    return fmt::format(
+        "all keys of {}:{} would be replaced by the archive of {}, and what is there kept until --restore-commit",
+        service.redis.host, service.redis.port, wish.date ? format_date(*wish.date) : "the latest date");
   const std::string& path = service.path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
   return fmt::format(

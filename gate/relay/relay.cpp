@@ -3,7 +3,7 @@
 namespace backupctl::relay {
 namespace {
 
-constexpr std::array<Mode, 12> modes = {{
+constexpr std::array<Mode, 14> modes = {{
     {"progress", 0, progress},
     {"dry-run", 0, dry_run},
     {"listing", 1, listing},
@@ -16,6 +16,8 @@ constexpr std::array<Mode, 12> modes = {{
     {"dump-contents", 2, dump_contents},
     {"dump-rows", 0, dump_rows},
     {"query-rows", 0, query_rows},
+    {"redis-info", 0, redis_info},
+    {"redis-check", 0, redis_check},
 }};
 
 }  // namespace

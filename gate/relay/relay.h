@@ -47,5 +47,7 @@ Result<Record> messages(const Channels& channels, std::span<const std::string> a
 Result<Record> dump_contents(const Channels& channels, std::span<const std::string> args);
 Result<Record> dump_rows(const Channels& channels, std::span<const std::string> args);
 Result<Record> query_rows(const Channels& channels, std::span<const std::string> args);
+Result<Record> redis_info(const Channels& channels, std::span<const std::string> args);
+Result<Record> redis_check(const Channels& channels, std::span<const std::string> args);
 
 }  // namespace backupctl::relay

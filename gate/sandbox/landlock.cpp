@@ -29,7 +29,8 @@ struct RulesetAttr {
 constexpr std::uint64_t read_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr std::uint64_t file_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                                       LANDLOCK_ACCESS_FS_EXECUTE | access_truncate | access_ioctl_dev;
-// No device nodes and no sockets: nothing of ours makes them, and a restored one would be a way out (X5).
+// No device nodes and no sockets: nothing of ours makes them but the role that serves, and a restored one would be a way out
+// (X5).
 constexpr std::uint64_t write_rights = read_rights | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
                                        LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
                                        LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_FIFO |
@@ -63,6 +64,7 @@ Result<> restrict_with_landlock(const Cage& cage) {
     if (!path) return fail_errno(Exit::bug, errno, "cannot open {} for a Landlock rule", bind.target);
     landlock_path_beneath_attr rule{};
     rule.allowed_access = (bind.writable ? write_rights : read_rights) | (bind.executable ? LANDLOCK_ACCESS_FS_EXECUTE : 0);
+    if (bind.writable && row.serves) rule.allowed_access |= LANDLOCK_ACCESS_FS_MAKE_SOCK;
     rule.allowed_access &= attr.handled_access_fs & (bind.directory ? ~std::uint64_t{0} : file_rights);
     rule.parent_fd = path.get();
     if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)

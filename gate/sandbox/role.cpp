@@ -208,22 +208,38 @@ constexpr std::string_view copier_calls[] = {
     "getcwd", "stat",    "lstat", "fchmod", "unlink", "unlinkat", "ftruncate",  "fsync",     "fdatasync", "fallocate",
 };
 
+// A database server that holds a copy of its own (redis-server): what its clients need, and a socket that it listens on.
+constexpr std::string_view loader_calls[] = {
+    "execve",      "arch_prctl",  "prlimit64",  "getrlimit",       "access",        "faccessat",    "faccessat2", "openat",
+    "open",        "stat",        "lstat",      "statx",           "statfs",        "fstatfs",      "getdents64", "readlink",
+    "readlinkat",  "getcwd",      "chdir",      "fcntl",           "dup",           "dup2",         "dup3",       "pipe2",
+    "pipe",        "umask",       "fadvise64",  "sync_file_range", "fallocate",     "ftruncate",    "fsync",      "fdatasync",
+    "mkdir",       "mkdirat",     "rmdir",      "unlink",          "unlinkat",      "rename",       "renameat",   "renameat2",
+    "chmod",       "fchmod",      "fchmodat",   "getuid",          "geteuid",       "getgid",       "getegid",    "getppid",
+    "getpgrp",     "uname",       "sysinfo",    "ioctl",           "bind",          "listen",       "accept",     "accept4",
+    "getsockname", "getpeername", "getsockopt", "setsockopt",      "sendto",        "recvfrom",     "sendmsg",    "recvmsg",
+    "shutdown",    "select",      "pselect6",   "epoll_create",    "epoll_create1", "epoll_ctl",    "epoll_wait", "epoll_pwait",
+    "eventfd2",    "setitimer",   "alarm",      "wait4",           "waitid",        "clock_getres", "getrusage",  "times",
+    "flock",       "mincore",
+};
+
 constexpr std::uint64_t MiB = 1 << 20;
 
 constexpr Role roles[role_count] = {
-    // name                 word          confined root   tree      network  program memory     files  further syscalls
-    {RoleName::parser, "parser", true, false, TreeAccess::none, Network::none, false, 64 * MiB, 8, {}},
-    {RoleName::controller, "controller", false, false, TreeAccess::none, internet, true, 0, 1024, {}},
-    {RoleName::reader, "reader", true, true, read_any, Network::none, false, 1024 * MiB, 256, reader_calls},
-    {RoleName::transfer, "transfer", true, true, read_any, internet, true, 0, 1024, transfer_calls},
-    {RoleName::relay, "relay", true, true, TreeAccess::none, Network::none, false, 512 * MiB, 16, {}},
-    {RoleName::extractor, "extractor", true, true, write_any, Network::none, false, 1024 * MiB, 256, extractor_calls},
-    {RoleName::signer, "signer", true, true, TreeAccess::none, Network::none, false, 128 * MiB, 16, {}},
-    {RoleName::stager, "stager", true, true, write_any, Network::none, false, 1024 * MiB, 256, stager_calls},
-    {RoleName::prober, "prober", true, true, TreeAccess::none, internet, false, 512 * MiB, 32, prober_calls},
-    {RoleName::dumper, "dumper", true, true, TreeAccess::none, internet, true, 0, 64, dumper_calls},
-    {RoleName::local_dumper, "local dumper", true, true, TreeAccess::none, local, true, 0, 64, dumper_calls},
-    {RoleName::copier, "copier", true, true, read_any, Network::none, false, 512 * MiB, 32, copier_calls},
+    // name                 word          confined root   tree      network  program serves memory     files  further syscalls
+    {RoleName::parser, "parser", true, false, TreeAccess::none, Network::none, false, false, 64 * MiB, 8, {}},
+    {RoleName::controller, "controller", false, false, TreeAccess::none, internet, true, false, 0, 1024, {}},
+    {RoleName::reader, "reader", true, true, read_any, Network::none, false, false, 1024 * MiB, 256, reader_calls},
+    {RoleName::transfer, "transfer", true, true, read_any, internet, true, false, 0, 1024, transfer_calls},
+    {RoleName::relay, "relay", true, true, TreeAccess::none, Network::none, false, false, 512 * MiB, 16, {}},
+    {RoleName::extractor, "extractor", true, true, write_any, Network::none, false, false, 1024 * MiB, 256, extractor_calls},
+    {RoleName::signer, "signer", true, true, TreeAccess::none, Network::none, false, false, 128 * MiB, 16, {}},
+    {RoleName::stager, "stager", true, true, write_any, Network::none, false, false, 1024 * MiB, 256, stager_calls},
+    {RoleName::prober, "prober", true, true, TreeAccess::none, internet, false, false, 512 * MiB, 32, prober_calls},
+    {RoleName::dumper, "dumper", true, true, TreeAccess::none, internet, true, false, 0, 64, dumper_calls},
+    {RoleName::local_dumper, "local dumper", true, true, TreeAccess::none, local, true, false, 0, 64, dumper_calls},
+    {RoleName::copier, "copier", true, true, read_any, Network::none, false, false, 512 * MiB, 32, copier_calls},
+    {RoleName::loader, "loader", true, true, TreeAccess::none, local, true, true, 0, 128, loader_calls},
 };
 
 }  // namespace

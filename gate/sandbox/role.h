@@ -20,9 +20,10 @@ enum class RoleName : std::uint8_t {
   prober,
   dumper,
   local_dumper,
-  copier
+  copier,
+  loader
 };
-inline constexpr std::size_t role_count = 12;
+inline constexpr std::size_t role_count = 13;
 
 /// Which capabilities a role has *in its own user namespace*, over the idmapped trees alone.
 enum class TreeAccess : std::uint8_t {
@@ -47,10 +48,14 @@ struct Role {
   TreeAccess tree;
   Network network;
   bool runs_program;         ///< executes one program of other people (rclone, pg_dump); everyone else executes nothing
+  bool serves;               ///< forks copies of itself, no more than most_processes, and makes a socket where it may write
   std::uint64_t max_memory;  ///< RLIMIT_AS in bytes, 0: none (Go reserves address space)
   std::uint32_t max_files;   ///< RLIMIT_NOFILE
   std::span<const std::string_view> syscalls;  ///< allowed beyond the base set
 };
+
+/// RLIMIT_NPROC of a role that serves: a server with its threads and one copy that writes what it holds; its uid has no others.
+inline constexpr std::uint32_t most_processes = 64;
 
 /// The role table, in the enum's order.
 std::span<const Role> role_table();

@@ -114,6 +114,7 @@ constexpr std::uint64_t harmless_ioctls[] = {0x5401 /* TCGETS */, 0x541B /* FION
                                              0x80086601 /* FS_IOC_GETFLAGS */,
                                              0x40049409 /* FICLONE, between two files that are open anyway */};
 constexpr std::uint64_t clone_thread = 0x00010000;  // CLONE_THREAD, clone(2)
+constexpr std::uint64_t fork_flags = 0x012000FF;  // CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID, the signal: all that fork(3) sets
 
 /// Tells the monitor which syscall was refused and ends; async-signal-safe.
 void report_violation(int, siginfo_t* info, void*) {
@@ -197,6 +198,7 @@ Result<> filter_syscalls(const Role& role) {
     if (name != "ioctl") filter.add(SCMP_ACT_ALLOW, name);
   // Threads, no processes: with PID namespace and limits this bounds what a child can become.
   filter.add(SCMP_ACT_ALLOW, "clone", {argument(0, SCMP_CMP_MASKED_EQ, clone_thread, clone_thread)});
+  if (role.serves) filter.add(SCMP_ACT_ALLOW, "clone", {argument(0, SCMP_CMP_MASKED_EQ, ~fork_flags, 0)});
   filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");  // its flags lie in memory, beyond a filter; the C library falls back to clone
   filter.add(SCMP_ACT_ERRNO(EINVAL), "prctl");   // thread names
   add_memory_rules(filter, role.runs_program);

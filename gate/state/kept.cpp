@@ -56,6 +56,12 @@ Result<> conclude_kept(const StateDir& state, const std::string& service) {
   return kept->has_value() ? write_file_durably(state.at(part_name(service)), (*kept)->part, 0600) : Result<>{};
 }
 
+Result<> reopen_kept(const StateDir& state, const std::string& service) {
+  const auto kept = open_kept(state, service);
+  if (!kept) return pass(kept.error());
+  return kept->has_value() ? write_file_durably(state.at(part_name(service)), going_on + (*kept)->part, 0600) : Result<>{};
+}
+
 Result<> remove_kept(const StateDir& state, const std::string& service) {
   for (const std::string& name : {name_of(service), part_name(service), begun_name(service)})
     if (::unlinkat(state.fd(), name.c_str(), 0) != 0 && errno != ENOENT)

@@ -26,6 +26,8 @@ Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service);
 Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part = {});
 /// The restore is done, and what is kept waits for a decision. Error: Exit::io_error.
 Result<> conclude_kept(const StateDir& state, const std::string& service);
+/// It is being put back: whether that is done is not known from here on. Error: Exit::io_error.
+Result<> reopen_kept(const StateDir& state, const std::string& service);
 /// Gives up what is kept and what was begun. Error: Exit::io_error.
 Result<> remove_kept(const StateDir& state, const std::string& service);
 

@@ -9,6 +9,7 @@
 #include "gate/config/policy_file.h"
 #include "gate/step/commit.h"
 #include "gate/step/dump_postgres.h"
+#include "gate/step/dump_redis.h"
 #include "gate/step/helpers.h"
 #include "gate/step/read_tree.h"
 #include "gate/step/retention.h"
@@ -78,6 +79,7 @@ Error incomplete(const TreeRead& read, const std::string& kept_as) {
 /// The file `archive` in the spool, of whatever kind the service is.
 Result<TreeRead> make_archive(Context& context, const policy::Service& service, const Source& source, state::Spool& spool) {
   if (service.source == policy::SourceKind::postgres) return dump_postgres(context, service, spool);
+  if (service.source == policy::SourceKind::redis) return dump_redis(context, service, spool);
   context.output.step("reading and compressing the tree");
   return read_tree(context, service, source.path, source.excludes(service.exclude), source.tree.get(), source.databases.files(),
                    spool);

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "common/escape.h"
 #include "common/io.h"
@@ -31,11 +33,7 @@ Result<state::Spool> write_secret(Context& context, const vault::SecretText& sec
 }
 
 Result<> furnish(Worker& worker, const DatabaseClient& client, const state::Spool* secret) {
-  for (const char* const directory : library_directories)
-    if (auto shown = worker.show_libraries(directory); !shown) return shown;
-  for (const char* const linker : linkers)
-    if (auto shown = worker.show_file(linker, true); !shown) return shown;
-  if (auto shown = worker.show_file(client.argv[0], true); !shown) return shown;
+  if (auto shown = show_program(worker, client.argv[0]); !shown) return shown;
   if (auto shown = show_network_files(worker); !shown) return shown;
   if (!client.socket.empty())
     if (auto shown = worker.show_file(client.socket); !shown) return shown;
@@ -48,14 +46,52 @@ Result<> furnish(Worker& worker, const DatabaseClient& client, const state::Spoo
   return worker.show_directory(client.spool->path(), sandbox::spool_dir, true);
 }
 
+/// A descriptor that can be read once the time has passed.
+Result<UniqueFd> timer(std::chrono::seconds span) {
+  UniqueFd fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  const itimerspec at{{}, {span.count(), 0}};
+  if (!fd || ::timerfd_settime(fd.get(), 0, &at, nullptr) != 0)
+    return fail_errno(Exit::unavailable, errno, "no timer could be made");
+  return fd;
+}
+
+/// NAME=secret, not moved while it grows.
+std::string variable(const std::string& name, const vault::SecretText& secret) {
+  std::string text;
+  text.reserve(name.size() + 1 + secret.bytes.size());
+  text += name;
+  text += '=';
+  text += secret.bytes;
+  return text;
+}
+
 }  // namespace
+
+Result<vault::SecretText> read_password(const std::string& path) {
+  auto fd = open_trusted(path, true);
+  if (!fd) return pass(fd.error());
+  auto text = vault::read_secret(fd->get());
+  if (!text) return fail(Exit::bad_config, "cannot use {}: {}", path, text.error().sentence);
+  while (text->bytes.ends_with('\n') || text->bytes.ends_with('\r')) text->bytes.pop_back();
+  if (text->bytes.empty() || text->bytes.find_first_of(std::string_view("\n\0", 2)) != std::string::npos)
+    return fail(Exit::bad_config, "{} does not hold one line, the password alone", path);
+  return text;
+}
+
+Result<> show_program(Worker& worker, const std::string& program) {
+  for (const char* const directory : library_directories)
+    if (auto shown = worker.show_libraries(directory); !shown) return shown;
+  for (const char* const linker : linkers)
+    if (auto shown = worker.show_file(linker, true); !shown) return shown;
+  return worker.show_file(program, true);
+}
 
 Result<ClientRun> run_client(Context& context, const DatabaseClient& client) {
   if (auto program = open_trusted_program(client.argv[0]); !program) return pass(program.error());
   auto worker = Worker::hire(context, client.network ? sandbox::RoleName::dumper : sandbox::RoleName::local_dumper);
   if (!worker) return pass(worker.error());
   std::optional<state::Spool> secret;
-  if (client.secret != nullptr) {
+  if (client.secret != nullptr && client.secret_variable.empty()) {
     auto written = write_secret(context, *client.secret, worker->uid());
     if (!written) return pass(written.error());
     secret.emplace(std::move(*written));
@@ -98,9 +134,22 @@ Result<ClientRun> run_client(Context& context, const DatabaseClient& client) {
     if (!added) return pass(added.error());
     listener = *added;
   }
+  spawn.env.reserve(spawn.env.size() + 1);
+  if (!client.secret_variable.empty()) spawn.env.push_back(variable(client.secret_variable, *client.secret));
   auto child = monitor::spawn(spawn);
+  if (!client.secret_variable.empty()) vault::wipe(spawn.env.back());
   if (!child) return pass(child.error());
   const std::size_t place = job.add(std::move(*child));
+  UniqueFd late;
+  if (client.limit.count() > 0) {
+    auto made = timer(client.limit);
+    if (!made) return pass(made.error());
+    late = std::move(*made);
+    job.watch(late.get(), [&] {
+      job.stop(place, SIGKILL);  // as the first of its namespace it would not heed another that it does not handle
+      return false;
+    });
+  }
   for (Pipe* const pipe : {&*words, &*data}) pipe->read.reset(), pipe->write.reset();
   const Result<> ended = job.run();
   if (!ended && context.session.over()) return pass(ended.error());

@@ -6,23 +6,10 @@
 #include <cerrno>
 
 #include "common/io.h"
-#include "gate/step/helpers.h"
+#include "gate/step/dump_file.h"
 #include "gate/step/postgres_client.h"
 
 namespace backupctl::step {
-namespace {
-
-constexpr const char* nothing_sent = "nothing was sent, and what was backed up before is untouched";
-
-/// An empty list of files, as the manifest has of an archive that lists itself.
-Result<> write_no_list(TreeRead& read, const state::Spool& spool) {
-  const UniqueFd list = open_beneath(spool.fd(), "files.jsonl", O_WRONLY | O_CREAT | O_EXCL, 0644);
-  if (!list) return fail_errno(Exit::io_error, errno, "cannot write in {}; {}", spool.path(), nothing_sent);
-  read.files_digest = Sha256().finish();
-  return {};
-}
-
-}  // namespace
 
 Result<TreeRead> dump_postgres(Context& context, const policy::Service& service, state::Spool& spool) {
   auto client = PostgresClient::open(context, service);
@@ -50,13 +37,7 @@ Result<TreeRead> dump_postgres(Context& context, const policy::Service& service,
     return fail(Exit::bad_data,
                 "the database {} of {} holds no table; {}; if that is meant, take the service out of the policy",
                 service.postgres.database, service.name, nothing_sent);
-  if (!rewind()) return fail_errno(Exit::io_error, errno, "cannot read the dump; {}", nothing_sent);
-  const auto hashed = run_relay(context, {"hash"}, archive.get());
-  if (!hashed) return pass(hashed.error());
-  read.archive_bytes = hashed->number[0];
-  read.digest = hashed->digest;
-  if (auto written = write_no_list(read, spool); !written) return pass(written.error());
-  if (auto back = spool.take_back(); !back) return pass(back.error());
+  if (auto described = describe_dump(context, spool, read); !described) return pass(described.error());
   return read;
 }
 

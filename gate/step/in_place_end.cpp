@@ -9,6 +9,7 @@
 #include "gate/state/exchange.h"
 #include "gate/step/in_place.h"
 #include "gate/step/restore_postgres.h"
+#include "gate/step/restore_redis.h"
 #include "gate/step/service_start.h"
 #include "gate/step/while_stopped.h"
 
@@ -44,6 +45,7 @@ Result<Report> restore_commit(Context& context, const std::string& name) {
   if (!found) return pass(found.error());
   const policy::Service& service = **found;
   if (service.source == policy::SourceKind::postgres) return commit_postgres(context, service);
+  if (service.source == policy::SourceKind::redis) return commit_redis(context, service);
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto record = settled_record(context, service);
@@ -71,6 +73,7 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   if (!found) return pass(found.error());
   const policy::Service& service = **found;
   if (service.source == policy::SourceKind::postgres) return rollback_postgres(context, service);
+  if (service.source == policy::SourceKind::redis) return rollback_redis(context, service);
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto before = state::read_exchange(context.state, service.name).value_or(std::nullopt);

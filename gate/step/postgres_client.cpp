@@ -40,18 +40,12 @@ std::string find_programs() {
 
 /// The one line of a passfile that fits whatever is connected to (PostgreSQL, "The Password File").
 Result<vault::SecretText> read_passfile(const std::string& path) {
-  auto fd = open_trusted(path, true);
-  if (!fd) return pass(fd.error());
-  auto text = vault::read_secret(fd->get());
-  if (!text) return fail(Exit::bad_config, "cannot use {}: {}", path, text.error().sentence);
-  std::string_view password = text->bytes;
-  while (password.ends_with('\n') || password.ends_with('\r')) password.remove_suffix(1);
-  if (password.empty() || password.find('\n') != std::string_view::npos)
-    return fail(Exit::bad_config, "{} does not hold one line, the password alone", path);
+  const auto password = read_password(path);
+  if (!password) return pass(password.error());
   vault::SecretText line;
-  line.bytes.reserve(2 * password.size() + 16);  // not moved while it grows
+  line.bytes.reserve(2 * password->bytes.size() + 16);  // not moved while it grows
   line.bytes = "*:*:*:*:";
-  for (const char c : password) {
+  for (const char c : password->bytes) {
     if (c == ':' || c == '\\') line.bytes += '\\';
     line.bytes += c;
   }

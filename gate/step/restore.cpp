@@ -16,6 +16,7 @@
 #include "gate/step/restore_bucket.h"
 #include "gate/step/restore_in_place.h"
 #include "gate/step/restore_postgres.h"
+#include "gate/step/restore_redis.h"
 #include "gate/step/restore_volumes.h"
 #include "gate/step/stored_archive.h"
 #include "gate/step/stored_mirror.h"
@@ -148,8 +149,6 @@ Result<const policy::Service*> restorable(const Context& context, const std::str
                 "the policy names no service {} (an extra target has a mirror and no archive, see backupctl-recovery(7)); "
                 "nothing was done",
                 escape_line(name, 64));
-  if (found->second.source == policy::SourceKind::redis)
-    return fail(Exit::not_permitted, "this version of backupctl cannot restore this kind of source");
   return &found->second;
 }
 
@@ -167,6 +166,7 @@ Result<Report> restore(Context& context, const RestoreWish& wish) {
   if ((*service)->source == policy::SourceKind::postgres) return restore_postgres(context, **service, wish, *keys);
   if ((*service)->source == policy::SourceKind::bucket && wish.to.empty())
     return restore_bucket(context, **service, wish, *keys);
+  if ((*service)->source == policy::SourceKind::redis) return restore_redis(context, **service, wish, *keys);
   const Obtain obtain = [&] {
     return wish.mirror ? obtain_mirror(context, **service, wish, *keys) : obtain_archive(context, **service, wish, *keys);
   };

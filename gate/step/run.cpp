@@ -120,11 +120,8 @@ std::string not_built(const policy::Plan& plan) {
   if (plan.service == nullptr) return {};
   const bool tree = plan.service->source == policy::SourceKind::tree;
   if (plan.verb == Verb::export_ && tree) return still_open("--export of a tree");
-  const policy::SourceKind source = plan.service->source;
-  const bool known = source != policy::SourceKind::redis;
-  if (plan.verb == Verb::verify && source != policy::SourceKind::volumes && plan.snapshot_id)
+  if (plan.verb == Verb::verify && plan.service->source != policy::SourceKind::volumes && plan.snapshot_id)
     return still_open("--snapshot-id without volumes");
-  if ((row_of(plan.verb).waits || plan.verb == Verb::verify) && !known) return still_open("this kind of source");
   return {};
 }
 

@@ -32,7 +32,7 @@ bool is_allowed(RoleName role, std::string_view attempt) {
   const bool reads = role == RoleName::reader || role == RoleName::transfer || role == RoleName::copier;
   if (attempt == "read-own-tree") return reads;
   if (role == RoleName::transfer || role == RoleName::dumper) return attempt == "inet-socket" || attempt == "map-executable";
-  if (role == RoleName::local_dumper) return attempt == "map-executable";
+  if (role == RoleName::local_dumper || role == RoleName::loader) return attempt == "map-executable";
   if (role == RoleName::prober) return attempt == "inet-socket";
   return false;
 }

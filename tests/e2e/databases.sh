@@ -35,3 +35,21 @@ digest_of() {
       printf '%s %s\n' "$table" "$(sql "$1" "select md5(coalesce(string_agg(t::text, E'\n' order by t::text), '')) from $table t")"
     done
 }
+
+REDISSECRET=e2e-redis-secret          # must show up nowhere
+# start_redis NAME PORT [SETTING VALUE…]: a server in $ROOT/redis-NAME, as the account redis; its pid in $ROOT/pids/redis-NAME.
+start_redis() {
+  local name=$1 port=$2 i; shift 2
+  install -d -o redis -g redis -m 700 "$ROOT/redis-$name"
+  : >"$ROOT/redis-$name.log"; chown redis "$ROOT/redis-$name.log"
+  setpriv --reuid=redis --regid=redis --clear-groups redis-server --bind 127.0.0.1 --port "$port" --dir "$ROOT/redis-$name" --save '' --enable-debug-command yes \
+    --repl-diskless-sync-delay 0 --logfile "$ROOT/redis-$name.log" "$@" >/dev/null 2>&1 &
+  echo $! >"$ROOT/pids/redis-$name"
+  for ((i = 0; i < 100; i++)); do
+    grep -q 'Ready to accept connections' "$ROOT/redis-$name.log" && return
+    sleep 0.1
+  done
+  return 1
+}
+# stop_redis NAME: at once, as a crash would.
+stop_redis() { end_pid "$ROOT/pids/redis-$1"; }
