@@ -5,7 +5,7 @@
 . "$(dirname "$0")/databases.sh"
 e2e_begin "$@"
 
-PLAIN=$(free_port) AOF=$(free_port) TLS=$(free_port) DOWN=$(free_port)
+PLAIN=$(free_port) FULL=$(free_port) AOF=$(free_port) TLS=$(free_port) DOWN=$(free_port)
 ARCHIVES=$ROOT/disk today=$(date +%F)
 tool() { python3 "$E2E_SOURCE/tests/e2e/redis_tool.py" "$@"; }
 digest() { tool "$1" digest >"$ROOT/$2"; }
@@ -60,11 +60,19 @@ remotes = ["disk"]
 [service.wrong]
 redis = { host = "localhost", port = $AOF, user = "keeper", password_file = "/etc/backupctl/redis-wrong.pw" }
 remotes = ["disk"]
+[service.replica]
+redis = { host = "localhost", port = $PLAIN }
+remotes = ["disk"]
+[service.full]
+redis = { host = "localhost", port = $FULL }
+remotes = ["disk"]
 [service.down]
 redis = { host = "localhost", port = $DOWN }
 remotes = ["disk"]
 CONF
 
+touch "$ROOT/sampling"
+while [ -e "$ROOT/sampling" ]; do ps axww -o args; sleep 0.1; done >"$ROOT/ps" & sampler=$!
 tool "$PLAIN" fill || fail "the plain server is filled"
 REDIS_ADMIN=$REDISSECRET tool "$AOF" fill || fail "the server with append-only files is filled"
 redis-benchmark -p "$PLAIN" -n 400000 -r 20000 -c 10 -q -t set,lpush,hset >"$ROOT/benchmark" 2>&1 & benchmark=$!
@@ -98,15 +106,25 @@ check_says "says so" "wants a password"
 check_exit 69 "server down" $GATE --backup down
 check_says "says so" "does not answer"
 check_exit 69 "a TLS port spoken to without" $GATE --backup notls
-mv "$ROOT/redis-plain" "$ROOT/away"
-check_exit 74 "a server that cannot save" $GATE --backup fails
+mkdir "$ROOT/redis-full"; mount -t tmpfs -o size=1m none "$ROOT/redis-full"
+start_redis full "$FULL"; tool "$FULL" fill
+check_exit 74 "a server whose disk is full" $GATE --backup full
 check_says "says so" "could not save"
-mv "$ROOT/away" "$ROOT/redis-plain"
+stop_redis full; umount "$ROOT/redis-full"
 chmod 500 "$ROOT/redis-plain"
 check_exit 74 "a server that may not write its directory" $GATE --backup fails
 chmod 700 "$ROOT/redis-plain"
+slow() { redis-cli -p "$PLAIN" config set rdb-key-save-delay "$1" >/dev/null; }   # microseconds a key
+slow 5000
+begin "$ROOT/broken" $GATE --backup fails
+until redis-cli -p "$PLAIN" info persistence | grep -q bgsave_in_progress:1; do kill -0 "$begun" || break; sleep 0.1; done
+stop_redis plain; plain
+wait "$begun"; check "a server that is restarted meanwhile" test $? = 69
+check "says so" grep -qE 'restarted|does not answer|ended the connection' "$ROOT/broken"
 sha256sum "$ARCHIVES"/*/archives/* >"$ROOT/after"
 check_same "every dump is what it was" "$ROOT/before" "$ROOT/after"
+tool "$PLAIN" fill; slow 3000; redis-cli -p "$PLAIN" bgsave >/dev/null
+check "a save that runs is waited for" $GATE --backup fails
 
 # Everything destroyed.
 wiped plain
@@ -137,7 +155,7 @@ check "commit" $GATE --restore-commit tls
 # A full server: what was there is put back.
 redis-cli -p "$PLAIN" mset mine 1 yours 2 >/dev/null; redis-cli -p "$PLAIN" -n 4 set other 3 >/dev/null
 digest "$PLAIN" own.1
-begin "$ROOT/held" tool "$PLAIN" hold 60
+begin "$ROOT/held" python3 "$E2E_SOURCE/tests/e2e/redis_tool.py" "$PLAIN" hold 60
 until grep -q connected "$ROOT/held"; do kill -0 "$begun" || break; sleep 0.1; done
 check_exit 69 "a server with other clients" restore plain --archive latest
 check_says "says how many" "1 other clients"
@@ -150,8 +168,9 @@ digest "$PLAIN" own.2; check_same "what was there is there again" "$ROOT/own.1" 
 
 # Killed at random.
 for round in 1 2 3 4 5; do
-  begin "$ROOT/killed" restore plain --archive latest
-  sleep "$((RANDOM % 4)).$((RANDOM % 10))"
+  begin "$ROOT/killed" $GATE --restore plain --archive latest --yes
+  until grep -q 'keeping what' "$ROOT/killed"; do kill -0 "$begun" || break; sleep 0.05; done
+  sleep "0.$((RANDOM % 10))"
   kill -9 "$begun" 2>/dev/null; wait "$begun" 2>/dev/null
   sleep 0.5
   if [ -e "$STATE/kept/plain" ]; then
@@ -195,14 +214,41 @@ REDIS_ADMIN=$REDISSECRET digest "$AOF" aof.2; check_same "touched nothing" "$ROO
 redis-cli -p "$PLAIN" replicaof 127.0.0.1 "$DOWN" >/dev/null
 check_exit 78 "a replica" restore plain --archive latest
 check_says "says so" "is a replica"
-check_exit 69 "and one that lost its master is not backed up" $GATE --backup fails
+check_exit 69 "and one that lost its master is not backed up" $GATE --backup replica
+check_says "says so" "has lost its master"
 redis-cli -p "$PLAIN" replicaof no one >/dev/null
-stop_redis plain; plain --databases 4
+stop_redis plain; rm -f "$ROOT/redis-plain/dump.rdb"; plain --databases 4
 check_exit 78 "a server of fewer databases" restore plain --archive latest
 check_says "says so" "fewer databases"
 stop_redis plain
 check_exit 69 "a server that is down" restore plain --archive latest
 
+# backupctl-recovery(7), "Loss of Redis": a damaged append-only file, and by hand.
+stop_redis aof
+python3 - "$ROOT"/redis-aof/appendonlydir/*.incr.aof <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(0); file.write(b"damaged!" * 100)
+PY
+check_not "a damaged append-only file ends the server" aof
+check_not "redis-check-aof tells" redis-check-aof "$ROOT/redis-aof/appendonlydir/appendonly.aof.manifest"
+mv "$ROOT/redis-aof/appendonlydir" "$ROOT/redis-aof/appendonlydir.damaged"
+check "put aside, the server starts" aof
+check "and is restored" restore aof --archive latest
+REDIS_ADMIN=$REDISSECRET digest "$AOF" aof.2; check_same "whole" "$ROOT/aof.1" "$ROOT/aof.2"
+check "commit" $GATE --restore-commit aof
+check "by hand: the checksum" sh -c "cd '${dump%/*}' && sha256sum -c 'aof-$today.rdb.sha256'"
+stop_redis aof; rm -rf "$ROOT/redis-aof/appendonlydir"
+install -o redis -g redis -m 660 "$dump" "$ROOT/redis-aof/dump.rdb"
+aof --appendonly no
+redis-cli -p "$AOF" -a "$REDISSECRET" --no-auth-warning config set appendonly yes >/dev/null
+until redis-cli -p "$AOF" -a "$REDISSECRET" --no-auth-warning info persistence | grep -q aof_rewrite_in_progress:0; do sleep 0.2; done
+stop_redis aof; rm -f "$ROOT/redis-aof/dump.rdb"; aof
+REDIS_ADMIN=$REDISSECRET digest "$AOF" aof.2; check_same "by hand: every key is back, and stays" "$ROOT/aof.1" "$ROOT/aof.2"
+
+rm "$ROOT/sampling"; wait "$sampler"
+check "redis-cli was seen" grep -q 'redis-cli.*--user keeper' "$ROOT/ps"
+check_not "without its password" grep -q "$REDISSECRET-keeper" "$ROOT/ps"
 check_not "the secret is nowhere" grep -rqs "$REDISSECRET" "$STATE" "$out" "$ROOT/killed" /var/log/backupctl
 check_not "nothing is left in the spool" compgen -G "$STATE/spool/*"
 e2e_end
