@@ -220,6 +220,7 @@ redis-cli -p "$PLAIN" replicaof no one >/dev/null
 stop_redis plain; rm -f "$ROOT/redis-plain/dump.rdb"; plain --databases 4
 check_exit 78 "a server of fewer databases" restore plain --archive latest
 check_says "says so" "fewer databases"
+check_says "and is not touched" "nothing was touched"
 stop_redis plain
 check_exit 69 "a server that is down" restore plain --archive latest
 
