@@ -152,6 +152,17 @@ check_exit 75 "commit again" $GATE --restore-commit aof
 check "restored over TLS" restore tls --archive latest
 check "commit" $GATE --restore-commit tls
 
+admin() { redis-cli -p "$AOF" -a "$REDISSECRET" --no-auth-warning "$@" >/dev/null; }
+admin acl setuser keeper -flushall
+check_exit 78 "a user who may not empty the server" restore aof --archive latest
+check_says "is told which right it lacks" "NOPERM"
+check_says "and that nothing was touched" "nothing was touched"
+check_not "nor kept" test -e "$STATE/kept/aof"
+REDIS_ADMIN=$REDISSECRET digest "$AOF" aof.2; check_same "every key is there" "$ROOT/aof.1" "$ROOT/aof.2"
+admin acl setuser keeper -sync
+check_exit 78 "a user who may not fetch a dump" restore aof --archive latest
+admin acl setuser keeper +flushall +sync
+
 # A full server: what was there is put back.
 redis-cli -p "$PLAIN" mset mine 1 yours 2 >/dev/null; redis-cli -p "$PLAIN" -n 4 set other 3 >/dev/null
 digest "$PLAIN" own.1
@@ -242,7 +253,7 @@ check "by hand: the checksum" sh -c "cd '${dump%/*}' && sha256sum -c 'aof-$today
 stop_redis aof; rm -rf "$ROOT/redis-aof/appendonlydir"
 install -o redis -g redis -m 660 "$dump" "$ROOT/redis-aof/dump.rdb"
 aof --appendonly no
-redis-cli -p "$AOF" -a "$REDISSECRET" --no-auth-warning config set appendonly yes >/dev/null
+admin config set appendonly yes
 until redis-cli -p "$AOF" -a "$REDISSECRET" --no-auth-warning info persistence | grep -q aof_rewrite_in_progress:0; do sleep 0.2; done
 stop_redis aof; rm -f "$ROOT/redis-aof/dump.rdb"; aof
 REDIS_ADMIN=$REDISSECRET digest "$AOF" aof.2; check_same "by hand: every key is back, and stays" "$ROOT/aof.1" "$ROOT/aof.2"
