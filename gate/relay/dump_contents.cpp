@@ -26,6 +26,12 @@ bool take_number(std::string_view& text, std::int64_t& number) {
   return true;
 }
 
+/// Whether a line from its kind on is the one that begins so and goes on with its owner alone: "TABLE s t x shop" is no line of
+/// a table t. A line quotes nothing, so that an owner with a space in its name would have to be guessed.
+bool is_of(std::string_view what, std::string_view beginning) {
+  return what.starts_with(beginning) && what.find(' ', beginning.size()) == std::string_view::npos;
+}
+
 /// What something else must not be restored without: of schemas, types and functions it is taken that they are there.
 constexpr std::string_view relations[] = {"TABLE ",      "VIEW ", "MATERIALIZED VIEW ", "FOREIGN TABLE ", "SEQUENCE ",
                                           "CONSTRAINT ", "INDEX "};
@@ -53,10 +59,10 @@ class Belongings {
 
   /// @param what  of a line, from its kind on
   void add(std::int64_t id, std::string_view what) {
-    if (what.starts_with(table_)) selected_.insert(id);
+    if (is_of(what, table_)) selected_.insert(id);
     if (starts_with_any(what, relations) && !starts_with_any(what, no_relations)) relations_.insert(id);
     entries_.push_back({id,
-                        what.starts_with(rows_)          ? Belonging::rows
+                        is_of(what, rows_)               ? Belonging::rows
                         : what.starts_with(foreign_key_) ? Belonging::foreign_key
                                                          : Belonging::definition,
                         what.starts_with("VIEW ") || what.starts_with("MATERIALIZED VIEW ")});
@@ -65,7 +71,11 @@ class Belongings {
     if (!entries_.empty() && entries_.back().needs.size() < max_line) entries_.back().needs.push_back(id);
   }
 
-  void send(int report) {
+  /// Error: "s t".x and s."t x" are one line.
+  Result<> send(int report) {
+    if (selected_.size() > 1)
+      return fail(Exit::bad_data,
+                  "the dump's table of contents has more than one table that reads like this one; it is not used");
     // What depends on an entry stands behind it, but for a table's sequence, and what depends on that.
     for (bool more = !selected_.empty(); more;) {
       more = false;
@@ -80,6 +90,7 @@ class Belongings {
       record.number[1] = static_cast<std::int64_t>(entry.kind);
       send_record(report, record);
     }
+    return {};
   }
 
  private:
@@ -110,7 +121,7 @@ Result<Record> dump_contents(const Channels& channels, std::span<const std::stri
     std::string_view text = line.text;
     std::int64_t id = 0;
     if (wanted && text.starts_with(dependencies)) {
-      text.remove_prefix(dependencies.size() + 1);
+      text.remove_prefix(std::min(dependencies.size() + 1, text.size()));
       while (take_number(text, id)) belongings.add_dependency(id);
       continue;
     }
@@ -121,7 +132,8 @@ Result<Record> dump_contents(const Channels& channels, std::span<const std::stri
     if (text.starts_with("TABLE DATA ")) ++result.number[1];
     if (wanted) belongings.add(id, text);
   }
-  if (wanted) belongings.send(channels.report);
+  if (wanted)
+    if (auto sent = belongings.send(channels.report); !sent) return pass(sent.error());
   return result;
 }
 
