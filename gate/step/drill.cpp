@@ -150,6 +150,7 @@ constexpr Rehearsal rehearsals[] = {
     {policy::SourceKind::volumes, rehearse_volumes, "restorable, every volume extracted as it was signed"},
     {policy::SourceKind::bucket, rehearse_bucket, "restorable, every file compared"},
     {policy::SourceKind::postgres, rehearse_postgres, "restorable, every row of it was read"},
+    {policy::SourceKind::redis, rehearse_redis, "restorable, every key of it was read"},
 };
 
 const Rehearsal* rehearsal_of(policy::SourceKind source) {

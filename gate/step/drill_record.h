@@ -12,7 +12,7 @@ struct DrillRecord {
   std::string service, archive, remote;
   std::int64_t size = 0;
   Digest sha256{};
-  std::int64_t files = 0, bytes = 0;  ///< files: of a database its tables
+  std::int64_t files = 0, bytes = 0;  ///< files: of a database its tables, of Redis its keys
   bool compared = false;
   double fetch = 0, verify = 0, extract = 0, compare = 0, all = 0;  ///< seconds
   std::string fault;                                                ///< empty: restorable
@@ -29,6 +29,10 @@ Result<> rehearse_bucket(Context& context, const policy::Service& service, const
 /// That of a database, whose dump is read to its last row by PostgreSQL's own program: no server is asked for.
 Result<> rehearse_postgres(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
                            DrillRecord& record);
+
+/// The same of Redis, whose dump redis-check-rdb reads to its last key.
+Result<> rehearse_redis(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,
+                        DrillRecord& record);
 
 /// Error: Exit::io_error, a drill would need more room than there is. @param needed  bytes
 Result<> check_drill_room(const std::string& path, std::int64_t needed);

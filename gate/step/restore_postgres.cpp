@@ -131,6 +131,8 @@ Result<Report> restore_one_table(Context& context, const policy::Service& servic
   const auto before = database.find(table);
   if (!before) return pass(before.error());
   const bool there = !before->empty();
+  if (there && !expected.contains(*before))
+    return fail(Exit::bad_data, "the dump holds no table {} with rows of its own; nothing was done", *before);
   Old old(context, service.name, wish.into.empty() && there);
   if (auto kept = old.keep(database, &table); !kept) return pass(kept.error());
   context.output.step(fmt::format("restoring {}", there ? "the table's rows" : "the table"));

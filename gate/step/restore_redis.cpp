@@ -43,13 +43,18 @@ Result<> verify_signed(Context& context, const StoredArchive& stored, int dump) 
               stored.name, stored.remote->name, untouched);
 }
 
+/// @return the keys that redis-check-rdb finds in it, to its end
+Result<std::int64_t> count_keys(Context& context, int dump) {
+  auto spool = copy_to_spool(context, dump);
+  if (!spool) return pass(spool.error());
+  const auto checked = check_rdb(context, *spool, untouched);
+  if (!checked) return pass(checked.error());
+  return checked->keys;
+}
+
 /// A dump that redis-check-rdb reads to its end, as commands.
 Result<RedisCommands> read_dump(Context& context, const policy::Service& service, int dump) {
-  {
-    auto spool = copy_to_spool(context, dump);
-    if (!spool) return pass(spool.error());
-    if (auto checked = check_rdb(context, *spool, untouched); !checked) return pass(checked.error());
-  }
+  if (auto counted = count_keys(context, dump); !counted) return pass(counted.error());
   context.output.step("reading the dump into a server of this host's own");
   return commands_of(context, service, dump);
 }
@@ -180,6 +185,11 @@ Result<Report> fill(Context& context, const policy::Service& service, RedisClien
 }
 
 }  // namespace
+
+Result<std::int64_t> verify_rdb(Context& context, const StoredArchive& stored, int dump) {
+  if (auto verified = verify_signed(context, stored, dump); !verified) return pass(verified.error());
+  return count_keys(context, dump);
+}
 
 Result<Report> restore_redis(Context& context, const policy::Service& service, const RestoreWish& wish,
                              const std::string& keys) {

@@ -14,6 +14,10 @@ namespace backupctl::step {
 Result<Report> restore_redis(Context& context, const policy::Service& service, const RestoreWish& wish,
                              const std::string& keys);
 
+/// What was fetched is what is signed, and redis-check-rdb reads it to its end (D6, X6). @return its keys. Error:
+/// Exit::bad_data.
+Result<std::int64_t> verify_rdb(Context& context, const StoredArchive& stored, int dump);
+
 /// Gives up what the server held before. Exit::skipped where nothing is kept; Exit::unavailable, the server holds a part.
 Result<Report> commit_redis(Context& context, const policy::Service& service);
 /// Empties the server, and fills it with what it held before, whoever is connected.

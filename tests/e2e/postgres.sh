@@ -133,13 +133,17 @@ check_exit 78 "a password that others can read" $A
 echo "$PGSECRET" >/etc/backupctl/shop.pw; chmod 600 /etc/backupctl/shop.pw
 bench -i -q -s 20 >/dev/null 2>&1
 # meanwhile CMD…: once the dump is under way.
-meanwhile() { begin "$ROOT/dump.out" $A; for _ in $(seq 100); do grep -q 'dumping the database' "$ROOT/dump.out" && break; sleep 0.05; done; sleep 0.5; "$@"; wait "$begun"; }
-meanwhile stop_postgres fast; got=$?
+meanwhile() { begin "$ROOT/dump.out" $A; for _ in $(seq 100); do grep -q 'dumping the database' "$ROOT/dump.out" && break; sleep 0.05; done; "$@"; wait "$begun"; }
+# Who holds a table locked keeps pg_dump waiting, so that the dump is under way for certain.
+locked() { psql -Xq -h "$ROOT/pgsocket" -p "$PGPORT" -U postgres -d shop -c 'begin; lock table pgbench_accounts; select pg_sleep(20)' >/dev/null 2>&1 & locker=$!; sleep 0.5; }
+in_dump() { sleep 1; "$@"; }
+locked; meanwhile in_dump stop_postgres fast; got=$?
 [ $got = 69 ] && pass "the server ends during the dump: 69" || fail "the server ends during the dump" "ended $got: $(cat "$ROOT/dump.out")"
 start_postgres
 untouched "the server ended"
 end_gate() { kill -KILL "$begun"; sleep 1; }
-meanwhile end_gate
+locked; meanwhile in_dump end_gate
+sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()" >/dev/null
 check "a dump whose gate was killed ends with it" sh -c '! pgrep -f "[p]g_dump --format=custom --no-password" >/dev/null'
 mount -t tmpfs -o size=1m,mode=755 none "$STATE/spool"
 check_exit 74 "a spool that runs full" $A

@@ -86,6 +86,8 @@ wait "$begun"
 check "the load ran" test "$(cat "$ROOT/load")" -gt 100
 check_exit 75 "the same day again" gate 'backupctl --backup busy'
 check "--verify" gate 'backupctl --verify busy'
+check "a drill reads every key of the dump" $GATE --drill busy
+check_says "and says so" "restorable, every key of it was read"
 check "--list" gate 'backupctl --list busy'
 check_says "names it as verified" "verified  disk  busy-$today.rdb"
 redis-cli -p "$PLAIN" flushall >/dev/null; tool "$PLAIN" fill; digest "$PLAIN" plain.1
