@@ -10,6 +10,13 @@
 #include "gate/step/postgres_client.h"
 
 namespace backupctl::step {
+namespace {
+
+/// zlib's level: 1 costs pg_dump a third of the processor time of its own 6 for 7 % more bytes (608 MB of numbers, text and
+/// hexadecimal: 3.6 and 9.5 s, 84.8 and 79.3 MB), and pg_dump compresses on one processor, for which everything waits.
+constexpr int compression = 1;
+
+}  // namespace
 
 Result<TreeRead> dump_postgres(Context& context, const policy::Service& service, state::Spool& spool) {
   auto client = PostgresClient::open(context, service);
@@ -18,7 +25,8 @@ Result<TreeRead> dump_postgres(Context& context, const policy::Service& service,
   if (!archive) return fail_errno(Exit::io_error, errno, "cannot write in {}; {}", spool.path(), nothing_sent);
   context.output.step(fmt::format("dumping the database {}", service.postgres.database));
   const std::string own;
-  const auto dumped = client->run("pg_dump", {"--format=custom", "--no-password"}, &own, {.out = archive.get()});
+  const auto dumped = client->run("pg_dump", {"--format=custom", fmt::format("--compress={}", compression), "--no-password"},
+                                  &own, {.out = archive.get()});
   if (!dumped) return pass(dumped.error());
   if (dumped->status != 0) return pass(client->error(*dumped, "dump", nothing_sent));
   for (const std::string& word : dumped->words) context.output.note(word, true);

@@ -1,10 +1,10 @@
 #!/bin/bash
 # --recover-plan: several services come back in the policy's order, each verified before the next begins, with what needs them at
-# rest meanwhile; killed or stopped by a failure anywhere, the same plan goes on. RECOVER_ROUNDS (10) random kills, RECOVER_SEED
+# rest meanwhile; killed or stopped by a failure anywhere, the same plan goes on. RECOVER_ROUNDS (3) random kills, RECOVER_SEED
 # repeats them.
 . "$(dirname "$0")/lib.sh"
 e2e_begin "$@"
-ROUNDS=${RECOVER_ROUNDS:-10} SEED=${RECOVER_SEED:-$$}
+ROUNDS=${RECOVER_ROUNDS:-3} SEED=${RECOVER_SEED:-$$}
 
 e2e_install
 # Three services with data, of which one has a container of its own; an application that uses all of it and is no service.

@@ -89,7 +89,7 @@ stop_writer
 for mode in WAL DELETE; do
   fresh
   start_writer $mode
-  check "$mode: ${SQLITE_ROUNDS:-20} archives under load, each restored whole, a prefix of what was committed" rounds "${SQLITE_ROUNDS:-20}"
+  check "$mode: ${SQLITE_ROUNDS:-5} archives under load, each restored whole, a prefix of what was committed" rounds "${SQLITE_ROUNDS:-5}"
   check_not "… without -wal, -shm and -journal" grep -qE 'lightflow\.db-' "$ARCHIVES/lightflow-$TODAY.tar.gz.manifest.json"
   check "… with the live file's owner and mode" test "$(stat -c '%U %a' "$ROOT/restored/data/lightflow.db")" = "$(stat -c '%U %a' "$TREE/lightflow.db")"
   before=$(committed)
