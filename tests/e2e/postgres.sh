@@ -144,7 +144,7 @@ untouched "the server ended"
 end_gate() { kill -KILL "$begun"; sleep 1; }
 locked; meanwhile in_dump end_gate
 sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()" >/dev/null
-check "a dump whose gate was killed ends with it" sh -c '! pgrep -f "[p]g_dump --format=custom --no-password" >/dev/null'
+check "a dump whose gate was killed ends with it" sh -c '! pgrep -f "[p]g_dump --format=custom" >/dev/null'
 mount -t tmpfs -o size=1m,mode=755 none "$STATE/spool"
 check_exit 74 "a spool that runs full" $A
 check_says "is named" "full"
