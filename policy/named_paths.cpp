@@ -28,6 +28,7 @@ void add_service(List& list, const Service& service) {
   const std::string key = "service." + service.name;
   list.add(Kind::tree, service.path, key + ".path", service.name);
   list.add(Kind::secret_file, service.postgres.password_file, key + ".postgres.password_file", service.name);
+  list.add(Kind::root_file, service.postgres.sslrootcert, key + ".postgres.sslrootcert", service.name);
   list.add(Kind::secret_file, service.redis.password_file, key + ".redis.password_file", service.name);
   list.add(Kind::root_file, service.redis.tls_ca, key + ".redis.tls.ca", service.name);
   list.add(Kind::tree, service.redis.data_dir, key + ".redis.data_dir", service.name);

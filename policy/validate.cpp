@@ -84,6 +84,11 @@ class References {
       add(keys, fmt::format("\"{}\" is a directory of this host; back it up as a tree, with path", remote));
     if (const auto found = policy_.remotes.find(remote); found != policy_.remotes.end() && !found->second.env_file.empty())
       add(keys, fmt::format("\"{}\" has an env_file; a bucket to be backed up needs a section of rclone.conf", remote));
+    // The account of an env_file is set for every Azure of that one rclone, the bucket's too.
+    for (const std::string& to : service.remotes)
+      if (const auto found = policy_.remotes.find(to); found != policy_.remotes.end() && !found->second.env_file.empty())
+        add(keys,
+            fmt::format("a bucket cannot be backed up to \"{}\", which has an env_file; give it a section of rclone.conf", to));
   }
 
   void volumes(const Service& service, std::map<std::string, std::string>& snapshots_on) {

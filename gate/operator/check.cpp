@@ -13,6 +13,7 @@
 #include "gate/operator/operator.h"
 #include "gate/state/exchange_record.h"
 #include "gate/state/history.h"
+#include "gate/state/kept.h"
 #include "gate/state/recovery.h"
 #include "policy/values.h"
 
@@ -147,6 +148,21 @@ void check_leases(const state::StateDir& state, const Wish& wish, Answer& answer
 void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t now, Answer& answer) {
   for (const std::string& name : state::list_exchanges(state)) {
     if (!wish.wants(name)) continue;
+    const auto kept = state::open_kept(state, name);
+    if (!kept)
+      answer.findings.push_back({Grade::critical, name, kept.error().sentence});
+    else if (kept->has_value() && !(*kept)->concluded)
+      answer.findings.push_back(
+          {Grade::critical, name,
+           fmt::format("a restore was broken off, and the server may hold a part; say the same --restore again, or "
+                       "--restore-rollback {}",
+                       name)});
+    else if (kept->has_value() && now - (*kept)->made > undecided_after)
+      answer.findings.push_back(
+          {Grade::warning, name,
+           fmt::format("what the server held before a restore takes room in {} for {}; decide: --restore-commit {} or "
+                       "--restore-rollback {}",
+                       state.at("kept/" + name), check::span(now - (*kept)->made), name, name)});
     const auto restore = state::read_exchange(state, name);
     if (!restore) {
       answer.findings.push_back({Grade::critical, name, restore.error().sentence});

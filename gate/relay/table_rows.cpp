@@ -57,7 +57,8 @@ Result<Record> dump_rows(const Channels& channels, std::span<const std::string>)
     if (!more) return pass(more.error());
     if (!*more) break;
     if (table.empty()) {
-      if (line.text.starts_with(copy) && line.text.ends_with(from_stdin)) table = copied_table(line.text), rows = 0;
+      if (line.text.starts_with(copy) && (line.cut || line.text.ends_with(from_stdin)))
+        table = copied_table(line.text), rows = 0;
     } else if (line.text != "\\.") {
       ++rows;
     } else {

@@ -70,6 +70,18 @@ Result<> copy_bytes(int from, const std::string& to) {
   }
 }
 
+/// Whether a journal names a super-journal (sqlite.org/fileformat.html, "The Rollback Journal"; pager.c, readSuperJournal): of
+/// a transaction over several databases, which SQLite would take for committed where it does not find that file.
+bool is_one_of_several(int journal) {
+  constexpr std::array<unsigned char, 8> magic = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+  std::array<unsigned char, 8> last{};
+  struct stat st {};
+  return ::fstat(journal, &st) == 0 && st.st_size > static_cast<off_t>(last.size()) &&
+         ::pread(journal, last.data(), last.size(), st.st_size - static_cast<off_t>(last.size())) ==
+             static_cast<ssize_t>(last.size()) &&
+         last == magic;
+}
+
 }  // namespace
 
 Result<bool> copy_at_rest(const std::string& path, const std::string& copy) {
@@ -84,6 +96,11 @@ Result<bool> copy_at_rest(const std::string& path, const std::string& copy) {
     const UniqueFd file = open_source(path + std::string(beside[i]));
     looks[i] = look_at(file.get());
     if (!file || beside[i] == "-shm") continue;  // which is made anew for whoever opens it
+    if (beside[i] == "-journal" && is_one_of_several(file.get()))
+      return fail(
+          Exit::unavailable,
+          "its last transaction was one over several databases and was broken off: start the service, which ends it, and "
+          "try again");
     if (auto copied = copy_bytes(file.get(), copy + std::string(beside[i])); !copied) return pass(copied.error());
   }
   for (std::size_t i = 0; i < beside.size(); ++i)

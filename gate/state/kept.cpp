@@ -1,6 +1,7 @@
 #include "gate/state/kept.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,22 +14,31 @@ namespace {
 constexpr char going_on = '?';
 
 std::string name_of(const std::string& service) { return "kept/" + service; }
-/// Its content is the part; while the restore goes on, behind a mark.
+/// Its content is the part; while the restore goes on, behind a sign and a line with the mark.
 std::string part_name(const std::string& service) { return name_of(service) + ".part"; }
 std::string begun_name(const std::string& service) { return name_of(service) + ".begun"; }  // no service has a dot in its name
 
 }  // namespace
 
 Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& service) {
-  Kept kept{open_beneath(state.fd(), name_of(service), O_RDONLY), {}, true};
+  Kept kept{open_beneath(state.fd(), name_of(service), O_RDONLY), {}, {}, 0, true};
   if (!kept.file && errno == ENOENT) return std::optional<Kept>{};
   if (!kept.file) return fail_errno(Exit::io_error, errno, "cannot open {}", state.at(name_of(service)));
+  struct stat st {};
+  if (::fstat(kept.file.get(), &st) != 0)
+    return fail_errno(Exit::io_error, errno, "cannot stat {}", state.at(name_of(service)));
+  kept.made = st.st_mtim.tv_sec;
   const UniqueFd part = open_beneath(state.fd(), part_name(service), O_RDONLY);
   if (!part) return fail_errno(Exit::io_error, errno, "cannot open {}", state.at(part_name(service)));
   auto text = read_all(part.get(), 4096);
   if (!text) return pass(text.error());
   kept.concluded = !text->starts_with(going_on);
-  kept.part = kept.concluded ? *text : text->substr(1);
+  const std::size_t line = text->find('\n');
+  if (!kept.concluded && line == std::string::npos)
+    return fail(Exit::bad_data, "{} is damaged; look at it and at {}", state.at(part_name(service)),
+                state.at(name_of(service)));
+  kept.mark = kept.concluded ? "" : text->substr(1, line - 1);
+  kept.part = kept.concluded ? *text : text->substr(line + 1);
   return std::optional(std::move(kept));
 }
 
@@ -39,9 +49,11 @@ Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service) {
   return file;
 }
 
-Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part) {
+Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part,
+              const std::string& mark) {
   // The part first: whoever finds the file finds what it is of.
-  if (auto written = write_file_durably(state.at(part_name(service)), going_on + part, 0600); !written) return written;
+  if (auto written = write_file_durably(state.at(part_name(service)), going_on + mark + "\n" + part, 0600); !written)
+    return written;
   const UniqueFd folder = open_beneath(state.fd(), "kept", O_RDONLY | O_DIRECTORY);
   if (::fsync(file.get()) != 0 || !folder ||
       ::renameat(state.fd(), begun_name(service).c_str(), state.fd(), name_of(service).c_str()) != 0 ||
@@ -59,8 +71,12 @@ Result<> conclude_kept(const StateDir& state, const std::string& service) {
 Result<> reopen_kept(const StateDir& state, const std::string& service) {
   const auto kept = open_kept(state, service);
   if (!kept) return pass(kept.error());
-  return kept->has_value() ? write_file_durably(state.at(part_name(service)), going_on + (*kept)->part, 0600) : Result<>{};
+  return kept->has_value()
+             ? write_file_durably(state.at(part_name(service)), std::string(1, going_on) + "\n" + (*kept)->part, 0600)
+             : Result<>{};
 }
+
+void drop_begun(const StateDir& state, const std::string& service) { ::unlinkat(state.fd(), begun_name(service).c_str(), 0); }
 
 Result<> remove_kept(const StateDir& state, const std::string& service) {
   for (const std::string& name : {name_of(service), part_name(service), begun_name(service)})

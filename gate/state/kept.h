@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -12,9 +13,11 @@
 namespace backupctl::state {
 
 struct Kept {
-  UniqueFd file;     ///< open for reading
-  std::string part;  ///< what of the service it is; empty: all of it
-  bool concluded;    ///< false: whether what is there was replaced already is not known, since the restore was killed
+  UniqueFd file;      ///< open for reading
+  std::string part;   ///< what of the service it is; empty: all of it
+  std::string mark;   ///< of what was there when it was made; empty once that may have been touched
+  std::int64_t made;  ///< unix seconds
+  bool concluded;     ///< false: whether what is there was replaced already is not known, since the restore was killed
 };
 /// Nothing where nothing is kept. Error: Exit::io_error.
 Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& service);
@@ -23,11 +26,14 @@ Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& 
 /// Error: Exit::io_error.
 Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service);
 /// From here on it is there, whatever happens (fsync, rename, fsync). Error: Exit::io_error.
-Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part = {});
+Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part = {},
+              const std::string& mark = {});
 /// The restore is done, and what is kept waits for a decision. Error: Exit::io_error.
 Result<> conclude_kept(const StateDir& state, const std::string& service);
 /// It is being put back: whether that is done is not known from here on. Error: Exit::io_error.
 Result<> reopen_kept(const StateDir& state, const std::string& service);
+/// Gives up what was begun and not kept.
+void drop_begun(const StateDir& state, const std::string& service);
 /// Gives up what is kept and what was begun. Error: Exit::io_error.
 Result<> remove_kept(const StateDir& state, const std::string& service);
 

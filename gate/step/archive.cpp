@@ -7,10 +7,12 @@
 
 #include "common/io.h"
 #include "gate/config/policy_file.h"
+#include "gate/state/kept.h"
 #include "gate/step/commit.h"
 #include "gate/step/dump_postgres.h"
 #include "gate/step/dump_redis.h"
 #include "gate/step/helpers.h"
+#include "gate/step/in_place.h"
 #include "gate/step/read_tree.h"
 #include "gate/step/retention.h"
 #include "gate/step/served.h"
@@ -76,10 +78,27 @@ Error incomplete(const TreeRead& read, const std::string& kept_as) {
                                       read.faults, read.members, read.first_fault, kept_as)};
 }
 
+/// Of a server that a restore fills just now, or that one which was broken off left with a part, there is no good copy (D1).
+Result<state::Lock> keep_restores_out(Context& context, const policy::Service& service) {
+  auto lock = hold_restore(context, service.name);
+  if (!lock) return lock;
+  const auto kept = state::open_kept(context.state, service.name);
+  if (!kept) return pass(kept.error());
+  if (kept->has_value() && !(*kept)->concluded)
+    return fail(Exit::unavailable,
+                "a restore of {} was broken off, so what the server holds may be a part, and nothing was sent: say the same "
+                "--restore again, or --restore-rollback {}",
+                service.name, service.name);
+  return lock;
+}
+
 /// The file `archive` in the spool, of whatever kind the service is.
 Result<TreeRead> make_archive(Context& context, const policy::Service& service, const Source& source, state::Spool& spool) {
-  if (service.source == policy::SourceKind::postgres) return dump_postgres(context, service, spool);
-  if (service.source == policy::SourceKind::redis) return dump_redis(context, service, spool);
+  if (service.source != policy::SourceKind::tree) {
+    const auto lock = keep_restores_out(context, service);
+    if (!lock) return pass(lock.error());
+    return (service.source == policy::SourceKind::postgres ? dump_postgres : dump_redis)(context, service, spool);
+  }
   context.output.step("reading and compressing the tree");
   return read_tree(context, service, source.path, source.excludes(service.exclude), source.tree.get(), source.databases.files(),
                    spool);

@@ -37,8 +37,11 @@ Result<> furnish(Worker& worker, const DatabaseClient& client, const state::Spoo
   if (auto shown = show_network_files(worker); !shown) return shown;
   if (!client.socket.empty())
     if (auto shown = worker.show_file(client.socket); !shown) return shown;
-  for (const std::string& certificate : client.certificates)
+  for (const std::string& certificate : client.certificates) {
+    // Without it libpq verifies nothing, and whoever exchanges it chooses who is believed (X7).
+    if (auto trusted = open_trusted(certificate); !trusted) return pass(trusted.error());
     if (auto shown = worker.show_file(certificate); !shown) return shown;
+  }
   if (secret != nullptr)
     if (auto shown = worker.show_directory(secret->path(), sandbox::config_dir, false); !shown) return shown;
   if (client.spool == nullptr) return {};

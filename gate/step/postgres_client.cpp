@@ -72,6 +72,7 @@ constexpr Hint hints[] = {
     {"No space left on device", Exit::io_error, "a disk is full"},
     {"could not write to output file", Exit::io_error, "the spool could not be written"},
     {"permission denied", Exit::bad_config, "the user lacks a right in the database"},
+    {"row-level security policy", Exit::bad_config, "the user sees only some rows of a table (row security)"},
     {"certificate verify failed", Exit::bad_config, "the server's certificate is not signed by one that is trusted"},
     {"server certificate for", Exit::bad_config, "the server's certificate is for another host"},
     {"server does not support SSL", Exit::bad_config, "the server has no TLS, and postgres.sslmode wants it"},

@@ -14,6 +14,9 @@ namespace {
 
 constexpr const char* unchanged = "the database is as it was";
 
+// Who may make functions in a schema of the search path could have ours run his (CVE-2018-1058).
+constexpr const char* own_names_alone = "SELECT pg_catalog.set_config('search_path', '', false);\n";
+
 // A right is not needed for any of these: pg_stat_activity shows everybody who is connected, and of the server's own processes
 // (autovacuum) that they are nobody.
 constexpr const char* look_script = R"(SELECT 'clients', count(*) FROM pg_catalog.pg_stat_activity
@@ -21,6 +24,16 @@ constexpr const char* look_script = R"(SELECT 'clients', count(*) FROM pg_catalo
 UNION ALL SELECT 'tables', count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%';
 )";
+// Which files the tables' rows lie in: another answer than before means that they were exchanged, or may have been. A
+// connection of ours that lives on may be about to.
+constexpr const char* mark_script = R"(SELECT 'mark', CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'backupctl' AND pid <> pg_backend_pid()) THEN -1
+  ELSE ('x' || substr(md5(coalesce(string_agg(c.oid || ':' || c.relfilenode, ',' ORDER BY c.oid), '')), 1, 15))::bit(60)::bigint END
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%';
+)";
+constexpr const char* exists_script = "SELECT 'databases', count(*) FROM pg_catalog.pg_database WHERE datname = :'name';\n";
+constexpr const char* maintenance = "postgres";  // which every server has (createdb(1), --maintenance-db)
 constexpr const char* find_script = R"(SELECT format('%I.%I', n.nspname, c.relname), 1 FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND n.nspname = :'schema' AND c.relname = :'table';
@@ -72,15 +85,15 @@ tl::unexpected<Error> PostgresDatabase::failed(const ClientRun& run, const std::
 }
 
 Result<ClientRun> PostgresDatabase::ask(const std::string& script, std::vector<std::string> variables, const std::string& doing,
-                                        monitor::Job::OnRecord on_record) {
-  const auto in = memory_file(script);
+                                        monitor::Job::OnRecord on_record, const char* database) {
+  const auto in = memory_file(own_names_alone + script);
   if (!in) return pass(in.error());
   std::vector<std::string> args = psql_args({"--no-align", "--tuples-only", "--field-separator=\t"});
   args.insert(args.end(), variables.begin(), variables.end());
-  const std::string database = name_;
+  const std::string asked = database != nullptr ? database : name_;
   auto ran =
-      client_->run("psql", args, &database, {.in = in->get(), .listener = {"query-rows"}, .on_record = std::move(on_record)});
-  if (ran && ran->status != 0 && !PostgresClient::is_missing(*ran)) return failed(*ran, doing);
+      client_->run("psql", args, &asked, {.in = in->get(), .listener = {"query-rows"}, .on_record = std::move(on_record)});
+  if (ran && ran->status != 0) return failed(*ran, doing);
   return ran;
 }
 
@@ -91,16 +104,38 @@ Result<PostgresDatabase::Found> PostgresDatabase::look() {
     (record.view() == "clients" ? found.clients : found.tables) = record.number[0];
     return true;
   });
+  if (ran) {
+    found.exists = true;
+    return found;
+  }
+  // A server says that in its own language; whether the database is there is asked of another one.
+  std::int64_t databases = 1;
+  const auto asked = ask(
+      exists_script, {"--set=name=" + name_}, "look into the server of",
+      [&](const Record& record) {
+        if (record.kind == Record::Kind::entry) databases = record.number[0];
+        return record.kind == Record::Kind::entry;
+      },
+      maintenance);
+  if (!asked || databases > 0) return pass(ran.error());
+  return Found{};
+}
+
+Result<std::int64_t> PostgresDatabase::mark() {
+  std::int64_t mark = -1;
+  const auto ran = ask(mark_script, {}, "look into the database of", [&](const Record& record) {
+    if (record.kind == Record::Kind::entry) mark = record.number[0];
+    return record.kind == Record::Kind::entry;
+  });
   if (!ran) return pass(ran.error());
-  found.exists = ran->status == 0;
-  return found;
+  return mark;
 }
 
 Result<> PostgresDatabase::create() {
-  const auto in = memory_file(create_script);
+  const auto in = memory_file(std::string(own_names_alone) + create_script);
   if (!in) return pass(in.error());
-  const std::string maintenance = "postgres";  // which every server has (createdb(1), --maintenance-db)
-  const auto ran = client_->run("psql", psql_args({"--set=name=" + name_}), &maintenance, {.in = in->get()});
+  const std::string other = maintenance;
+  const auto ran = client_->run("psql", psql_args({"--set=name=" + name_}), &other, {.in = in->get()});
   if (!ran) return pass(ran.error());
   return ran->status == 0 ? Result<>{} : failed(*ran, "make the database " + name_ + " for");
 }
@@ -186,7 +221,8 @@ Result<> PostgresDatabase::restore_table(int dump, const TableName& table, bool 
 Result<> PostgresDatabase::restore_rows(int dump, const TableName& table) {
   auto spool = list_of(dump, table, {relay::Belonging::rows});
   if (!spool) return pass(spool.error());
-  if (auto written = write_new(*spool, "truncate.sql", truncate_script); !written) return written;
+  if (auto written = write_new(*spool, "truncate.sql", std::string(own_names_alone) + truncate_script); !written)
+    return written;
   const UniqueFd script = open_beneath(spool->fd(), "rows.sql", O_WRONLY | O_CREAT | O_EXCL, 0644);
   if (!script) return fail_errno(Exit::io_error, errno, "cannot write in {}; {}", spool->path(), unchanged);
   const auto read = client_->run("pg_restore", {"--data-only", "--use-list=/spool/list", "--file=-"}, nullptr,

@@ -33,6 +33,8 @@ class PostgresDatabase {
     std::int64_t tables = 0;
   };
   Result<Found> look();
+  /// Another number than before: its tables were exchanged since, or may have been; -1: they may be just now.
+  Result<std::int64_t> mark();
   /// Makes it, empty. Error: PostgresClient's.
   Result<> create();
   /// The table's name as SQL quotes it, with schema; empty where it is not there.
@@ -54,7 +56,7 @@ class PostgresDatabase {
 
  private:
   Result<ClientRun> ask(const std::string& script, std::vector<std::string> variables, const std::string& doing,
-                        monitor::Job::OnRecord on_record = {});
+                        monitor::Job::OnRecord on_record = {}, const char* database = nullptr);
   /// A folder with a list of the entries of the dump that are the table's (pg_restore(1), --use-list).
   Result<state::Spool> list_of(int dump, const TableName& table, const std::vector<relay::Belonging>& kinds);
   [[nodiscard]] tl::unexpected<Error> failed(const ClientRun& run, const std::string& doing) const;

@@ -73,7 +73,7 @@ Result<Report> restore_service(Context& context, const policy::Service& service,
   // Of a server: a second restore of the same would find what the first put aside, and refuse.
   const auto kept = state::open_kept(context.state, service.name);
   if (!kept) return pass(kept.error());
-  if (kept->has_value() && (*kept)->concluded && before == Phase::begun)
+  if (kept->has_value() && (*kept)->concluded && (*kept)->part.empty() && before == Phase::begun)
     return Report{"restored by the run that was killed then", {}};
   // Of a host without a history "latest" is not known to be the one that an earlier run put in place.
   if (earlier->has_value() && (*earlier)->phase == state::Exchange::Phase::unproven && before != Phase::waiting)

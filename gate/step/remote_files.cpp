@@ -97,9 +97,12 @@ Result<> RemoteFiles::fetch(const std::string& file, int out_fd, std::int64_t si
 }
 
 Result<> RemoteFiles::fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes) {
-  auto ran =
-      run(rclone_.copy_tree(directory, sandbox::spool_dir, most_bytes),
-          {.doing = "fetch the mirror from", .into_fd = into, .into = what, .shows_progress = true, .missing_is_fine = true});
+  auto ran = run(rclone_.copy_tree(directory, sandbox::spool_dir, most_bytes), {.doing = "fetch the mirror from",
+                                                                                .into_fd = into,
+                                                                                .into = what,
+                                                                                .shows_progress = true,
+                                                                                .missing_is_fine = true,
+                                                                                .believes_words = false});
   return ran ? Result<>{} : pass(ran.error());
 }
 
@@ -171,8 +174,9 @@ Result<Ran> RemoteFiles::mirror(const remote::Mirror& mirror, int tree_fd, const
 
 Result<Ran> RemoteFiles::keep_changed(const remote::Mirror& mirror, const std::string& compare) {
   // Without times two objects of one size would count as the same.
-  return run(rclone_.copy_changed(mirror, can_.times ? compare : ""),
-             {.doing = "keep what would be overwritten on", .shows_progress = true, .missing_is_fine = true});
+  return run(
+      rclone_.copy_changed(mirror, can_.times ? compare : ""),
+      {.doing = "keep what would be overwritten on", .shows_progress = true, .missing_is_fine = true, .believes_words = false});
 }
 
 Result<Ran> RemoteFiles::fill_bucket(const remote::Mirror& mirror, int tree_fd) {

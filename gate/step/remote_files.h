@@ -120,6 +120,7 @@ class RemoteFiles {
     std::vector<int> listener_extra = {};
     monitor::Job::OnRecord on_entry = {};
     bool missing_is_fine = false;                   ///< "not found" is an empty answer
+    bool believes_words = true;                     ///< also where rclone's words say so, which may quote a server of one file
     std::function<void()> meanwhile = {};           ///< done once, while rclone works
     std::optional<std::int64_t> most_deleted = {};  ///< remote::Mirror::most_deleted
   };

@@ -69,7 +69,11 @@ struct BoundedCopy {
 };
 
 /// rclone's own messages, as the relay let them through; the last ones say what went wrong.
-std::string cause(const std::vector<std::string>& messages) { return messages.empty() ? "" : ": " + messages.back(); }
+struct Message {
+  std::string text;
+  bool warning;  ///< false: rclone notices something, and nothing is wrong
+};
+std::string cause(const std::vector<Message>& messages) { return messages.empty() ? "" : ": " + messages.back().text; }
 
 }  // namespace
 
@@ -187,7 +191,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     if (!fault) fault = std::move(why);
     job.stop(transfer);
   };
-  std::vector<std::string> messages;
+  std::vector<Message> messages;
   remote::Standstill standstill;
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
     if (record.kind == Record::Kind::progress) {
@@ -204,7 +208,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
     // X10: a remote's words stand in rclone's, and a line feed would begin a line that looks like one of ours. Of too many the
     // last is kept: it says what the run failed of.
     if (messages.size() == most_messages) messages.pop_back();
-    messages.push_back(escape_line(record.view()));
+    messages.push_back({escape_line(record.view()), record.number[0] == 1});
     return true;
   });
   if (!figures) return pass(figures.error());
@@ -253,7 +257,8 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   const int status = job.ending(transfer).status;
   const auto& log_result = job.ending(*figures).result;
   const remote::Meaning meaning = remote::meaning(status);
-  const bool missing = meaning.not_found || (log_result && what.log_mode[0] == "progress" && log_result->number[5] == 1);
+  const bool missing =
+      meaning.not_found || (what.believes_words && log_result && what.log_mode[0] == "progress" && log_result->number[5] == 1);
   if (status != 0 && missing && what.missing_is_fine) return Ran{log_result.value_or(Record{}), std::nullopt};
   if (copy.surplus || copy.fault != 0 || (status == 0 && what.out_fd >= 0 && !copy.complete()))
     return fail(copy.fault != 0 ? Exit::io_error : Exit::bad_data, "what {} sent has not the {} bytes it should have{}",
@@ -268,8 +273,8 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
         remote_->name);
   if (status > 0) {
     const remote::Hint* hint = nullptr;
-    for (const std::string& message : messages)
-      if (hint == nullptr) hint = remote::hint(message);
+    for (const Message& message : messages)
+      if (hint == nullptr) hint = remote::hint(message.text);
     const bool relay_refused = !ended && ended.error().exit == Exit::bad_data;
     // A relay that refuses what it reads reads no further, and rclone then ends without a word; cut off by a fault of the
     // remote's, the same input is refused as well, but of that rclone tells.
@@ -281,7 +286,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   if (!ended) return pass(ended.error());
   if (!log_result || (listens && !job.ending(*listener).result)) return fail(Exit::bug, "a relay ended without a result");
   // rclone 1.60 ends well although it logged an error (an unwritable configuration): what it says is shown.
-  for (const std::string& message : messages) context_->output.note(message, true);
+  for (const Message& message : messages) context_->output.note(message.text, message.warning);
   return Ran{*log_result, listens ? job.ending(*listener).result : std::nullopt};
 }
 

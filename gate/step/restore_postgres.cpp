@@ -43,27 +43,43 @@ Result<Report> compare(Context& context, PostgresDatabase& database, const Table
 /// What is there, dumped into the state directory before it is touched (D6).
 class Old {
  public:
-  /// @param any  there is something to keep
-  Old(Context& context, const std::string& service, bool any) : context_(context), service_(service), any_(any) {}
+  /// @param own  it is the service's own database. @param any  it holds something
+  Old(Context& context, PostgresDatabase& database, const std::string& service, bool own, bool any)
+      : context_(context), database_(database), service_(service), own_(own), any_(own && any) {}
 
-  Result<> keep(PostgresDatabase& database, const TableName* table) {
-    // What an attempt that was killed had put aside is what was there before the first.
+  Result<> keep(const TableName* table) {
     const auto kept = state::open_kept(context_.state, service_);
     if (!kept) return pass(kept.error());
-    if (!any_ || kept->has_value()) return {};
+    if (!any_) return {};
+    auto mark = database_.mark();
+    if (!mark) return pass(mark.error());
+    mark_ = std::to_string(*mark);
+    // What an attempt that was killed had put aside is what was there before the first, unless that has exchanged nothing.
+    if (kept->has_value() && (*mark < 0 || (*kept)->mark != mark_)) return {};
     context_.output.step("keeping what is there now");
     auto file = state::begin_kept(context_.state, service_);
     if (!file) return pass(file.error());
-    if (auto dumped = database.dump(file->get(), table); !dumped) return dumped;
+    if (auto dumped = database_.dump(file->get(), table); !dumped) {
+      state::drop_begun(context_.state, service_);
+      return dumped;
+    }
     mine_ = true;
-    return state::keep(context_.state, service_, *file, table != nullptr ? table->schema + "." + table->table : "");
+    return state::keep(context_.state, service_, *file, table != nullptr ? table->schema + "." + table->table : "", mark_);
   }
-  /// The database is as it was.
-  void give_up() {
-    if (mine_) static_cast<void>(state::remove_kept(context_.state, service_));
+  /// The restore failed. What was there is given up where it is certain that it is there still: a server may end what its
+  /// client was broken off in.
+  Error failed(const Error& why) {
+    if (!any_) return why;
+    const auto now = database_.mark();
+    const bool same = now && *now >= 0 && std::to_string(*now) == mark_;
+    if (same && mine_) static_cast<void>(state::remove_kept(context_.state, service_));
+    if (same) return why;
+    return {why.exit, fmt::format("{}, or was exchanged after all, which is not known: what was there before is kept; say the "
+                                  "same --restore again, or --restore-rollback {}",
+                                  why.sentence, service_)};
   }
   /// What was restored is there.
-  Result<> conclude() { return any_ ? state::conclude_kept(context_.state, service_) : Result<>{}; }
+  Result<> conclude() { return own_ ? state::conclude_kept(context_.state, service_) : Result<>{}; }
   [[nodiscard]] std::string ways_on() const {
     if (!any_) return {};
     return fmt::format("; what was there is kept until --restore-commit {} or --restore-rollback {}", service_, service_);
@@ -71,9 +87,11 @@ class Old {
 
  private:
   Context& context_;
+  PostgresDatabase& database_;
   const std::string& service_;
-  bool any_;
+  bool own_, any_;
   bool mine_ = false;
+  std::string mark_;
 };
 
 /// A connection that was just closed is there for a moment more.
@@ -106,16 +124,25 @@ Result<Report> restore_whole(Context& context, const policy::Service& service, c
     context.output.step(fmt::format("making the database {}", name));
     if (auto made = database.create(); !made) return pass(made.error());
   }
-  Old old(context, service.name, wish.into.empty() && found->tables > 0);
-  if (auto kept = old.keep(database, nullptr); !kept) return pass(kept.error());
+  Old old(context, database, service.name, wish.into.empty(), found->tables > 0);
+  if (auto kept = old.keep(nullptr); !kept) return pass(kept.error());
+  // Keeping it took its time.
+  const auto again = look_for_clients(context, database);
+  if (!again) return pass(old.failed(again.error()));
+  if (again->clients > 0 && !wish.with_clients)
+    return pass(old.failed(
+        {Exit::unavailable, fmt::format("{} other clients connected to the database {} meanwhile: stop what uses it, or say "
+                                        "--with-clients; the database is as it was",
+                                        again->clients, name)}));
   context.output.step(fmt::format("restoring the database {}", name));
   if (auto restored = database.restore(dump, found->tables > 0); !restored) {
-    old.give_up();
-    return pass(restored.error());
+    return pass(old.failed(restored.error()));
   }
-  if (auto concluded = old.conclude(); !concluded) return pass(concluded.error());
   if (auto analyzed = database.analyze(); !analyzed) context.output.note(analyzed.error().sentence, true);
-  return compare(context, database, expected, Report{fmt::format("restored the database {}{}", name, old.ways_on()), {}});
+  auto report =
+      compare(context, database, expected, Report{fmt::format("restored the database {}{}", name, old.ways_on()), {}});
+  if (auto concluded = old.conclude(); !concluded) return pass(concluded.error());
+  return report;
 }
 
 Result<Report> restore_one_table(Context& context, const policy::Service& service, const RestoreWish& wish,
@@ -133,22 +160,26 @@ Result<Report> restore_one_table(Context& context, const policy::Service& servic
   const bool there = !before->empty();
   if (there && !expected.contains(*before))
     return fail(Exit::bad_data, "the dump holds no table {} with rows of its own; nothing was done", *before);
-  Old old(context, service.name, wish.into.empty() && there);
-  if (auto kept = old.keep(database, &table); !kept) return pass(kept.error());
+  if (there && !wish.into.empty())
+    return fail(Exit::unavailable,
+                "the database {} has the table {}, and a restore into another database overwrites nothing; nothing was done",
+                wish.into, *before);
+  Old old(context, database, service.name, wish.into.empty(), there);
+  if (auto kept = old.keep(&table); !kept) return pass(kept.error());
   context.output.step(fmt::format("restoring {}", there ? "the table's rows" : "the table"));
   if (auto restored = there ? database.restore_rows(dump, table) : database.restore_table(dump, table, wish.into.empty());
       !restored) {
-    old.give_up();
-    return pass(restored.error());
+    return pass(old.failed(restored.error()));
   }
-  if (auto concluded = old.conclude(); !concluded) return pass(concluded.error());
   if (auto analyzed = database.analyze(); !analyzed) context.output.note(analyzed.error().sentence, true);
   const auto name = database.find(table);
   if (!name) return pass(name.error());
   TableRows one;
   if (const auto it = expected.find(*name); it != expected.end()) one.insert(*it);
-  return compare(context, database, one,
-                 Report{fmt::format("restored {} {}{}", there ? "the rows of" : "the table", *name, old.ways_on()), {}});
+  auto report = compare(context, database, one,
+                        Report{fmt::format("restored {} {}{}", there ? "the rows of" : "the table", *name, old.ways_on()), {}});
+  if (auto concluded = old.conclude(); !concluded) return pass(concluded.error());
+  return report;
 }
 
 std::string part_of(const RestoreWish& wish) {
@@ -175,7 +206,7 @@ Result<TableRows> verify_dump(Context& context, PostgresClient& client, const St
   const auto read = client.run("pg_restore", {"--data-only", "--file=-"}, nullptr,
                                {.in = dump, .listener = {"dump-rows"}, .on_record = [&](const Record& record) {
                                   if (record.kind != Record::Kind::entry) return false;
-                                  rows[std::string(record.view())] = record.number[0];
+                                  rows[std::string(record.view())] += record.number[0];
                                   return true;
                                 }});
   if (!read) return pass(read.error());
@@ -187,6 +218,8 @@ Result<TableRows> verify_dump(Context& context, PostgresClient& client, const St
 
 Result<Report> restore_postgres(Context& context, const policy::Service& service, const RestoreWish& wish,
                                 const std::string& keys) {
+  if (wish.into == service.postgres.database)
+    return fail(Exit::not_a_request, "--into names the service's own database: leave it out to restore that; nothing was done");
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto kept = state::open_kept(context.state, service.name);

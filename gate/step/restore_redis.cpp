@@ -20,7 +20,8 @@ namespace redis_state = relay::redis_state;
 
 constexpr const char* restoring = "restore";
 constexpr const char* untouched = "nothing was touched";
-constexpr std::size_t most_lines = 100;       ///< databases that are told one by one
+constexpr const char* not_touched = "not touched";  ///< mark of what is kept while the server holds it, too
+constexpr std::size_t most_lines = 100;             ///< databases that are told one by one
 constexpr std::int64_t with_functions = 7;    ///< the version since which a server has functions, which no FLUSHALL removes
 constexpr const char* silence_limit = "120";  ///< seconds without an answer after the last command was sent
 
@@ -89,7 +90,7 @@ Result<> check_databases(RedisClient& client, const RedisInfo& held) {
 Result<bool> keep_old(Context& context, const policy::Service& service, RedisClient& client) {
   const auto kept = state::open_kept(context.state, service.name);
   if (!kept) return pass(kept.error());
-  if (kept->has_value()) return false;
+  if (kept->has_value() && (*kept)->mark != not_touched) return false;
   context.output.step("keeping what is there now");
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
@@ -100,7 +101,8 @@ Result<bool> keep_old(Context& context, const policy::Service& service, RedisCli
   auto file = state::begin_kept(context.state, service.name);
   if (!file) return pass(file.error());
   if (auto copied = copy_file(dump.get(), file->get()); !copied) return pass(copied.error());
-  if (auto kept_now = state::keep(context.state, service.name, *file); !kept_now) return pass(kept_now.error());
+  if (auto kept_now = state::keep(context.state, service.name, *file, "", not_touched); !kept_now)
+    return pass(kept_now.error());
   return true;
 }
 
@@ -108,6 +110,8 @@ Result<bool> keep_old(Context& context, const policy::Service& service, RedisCli
 /// emptied
 Result<> empty(Context& context, const policy::Service& service, RedisClient& client, const RedisInfo& before, bool mine) {
   const std::string part = broken_off(service);
+  // From here on what is kept is the only copy.
+  if (auto begun = state::reopen_kept(context.state, service.name); !begun) return begun;
   const auto flushed = client.run({"FLUSHALL"}, {});
   if (!flushed) return fail(flushed.error().exit, "{}; {}", flushed.error().sentence, part);
   if (flushed->status != 0) {
@@ -174,9 +178,11 @@ Result<Report> fill(Context& context, const policy::Service& service, RedisClien
   if (auto sent = send(context, service, client, commands); !sent) return pass(sent.error());
   const auto found = client.info(restoring, broken_off(service));
   if (!found) return pass(found.error());
+  const auto same = compare(context, service, commands.held, *found, with_clients);
+  const auto durable = make_durable(context, client, *found);
   if (auto concluded = state::conclude_kept(context.state, service.name); !concluded) return pass(concluded.error());
-  if (auto same = compare(context, service, commands.held, *found, with_clients); !same) return pass(same.error());
-  if (auto durable = make_durable(context, client, *found); !durable) return pass(durable.error());
+  if (!same) return pass(same.error());
+  if (!durable) return pass(durable.error());
   if (found->is(redis_state::append_only))
     text += "; the server's append-only files are on, and hold what was restored (of a dump.rdb it would have read nothing)";
   return Report{std::move(text),

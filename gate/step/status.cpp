@@ -8,6 +8,7 @@
 #include "gate/sandbox/cage.h"
 #include "gate/sandbox/mount.h"
 #include "gate/state/exchange_record.h"
+#include "gate/state/kept.h"
 #include "gate/step/runner.h"
 #include "gate/step/step.h"
 
@@ -34,7 +35,13 @@ struct Row {
 std::string restore_words(const state::StateDir& state, const std::string& service) {
   const auto exchange = state::read_exchange(state, service);
   if (!exchange) return exchange.error().sentence;
-  if (!exchange->has_value()) return {};
+  if (!exchange->has_value()) {
+    const auto kept = state::open_kept(state, service);
+    if (!kept) return kept.error().sentence;
+    if (!kept->has_value()) return {};
+    return (*kept)->concluded ? "restored, what the server held before is kept until --restore-commit or --restore-rollback"
+                              : "a restore was broken off: say the same --restore again, or --restore-rollback";
+  }
   using enum state::Exchange::Phase;
   switch ((*exchange)->phase) {
     case kept:

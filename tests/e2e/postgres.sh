@@ -51,6 +51,16 @@ check "through the socket" gate 'backupctl --backup socket'
 check_exit 65 "a database without a table is not backed up" gate 'backupctl --backup empty'
 wait "$begun"
 
+# Whoever may make functions in "public" could have the operator's user run them (CVE-2018-1058).
+psql -Xq -h 127.0.0.1 -p "$PGPORT" -U shop shop -c "create function public.format(text, name, name) returns text language plpgsql as 'begin raise exception \$\$hijacked\$\$; end'"
+check_exit 65 "the operator's questions run no function of the database's own" $GATE --restore shop --archive latest --table no_such --yes
+sql shop 'drop function public.format(text, name, name)'
+check_exit 64 "into the service's own database is no other one" $GATE --restore shop --archive latest --into shop
+: >"$STATE/kept/shop"; printf '?\n' >"$STATE/kept/shop.part"
+check_exit 69 "of a database that a broken-off restore left no backup is made" $GATE --backup shop --replace
+check_says "it says so" "was broken off"
+check "--status says so" sh -c "$GATE --status shop | grep -q 'broken off'"
+rm "$STATE/kept/shop" "$STATE/kept/shop.part"
 check "a drill reads every row of the dump" $GATE --drill shop
 check_says "and says how many tables" "restorable, every row of it was read: archive shop-$today.dump, from disk, files 6"
 
@@ -90,6 +100,7 @@ digest_of copy >"$ROOT/now"; check_same "with every row" "$ROOT/truth" "$ROOT/no
 check_exit 69 "which overwrites nothing" $R --into copy
 check_says "and says so" "overwrites nothing"
 check "one table into another" $R --into part --table pgbench_tellers
+check_exit 69 "which overwrites nothing either" $R --into part --table pgbench_tellers
 check "that alone" test "$(sql part "select string_agg(tablename, ',') from pg_tables where schemaname = 'public'")" = pgbench_tellers
 sql shop 'update "odd one"."Table (a" set "the text" = 0; grant select on "odd one"."Table (a" to public'
 check "the rows of one table" $R --table 'odd one.Table (a' --yes
