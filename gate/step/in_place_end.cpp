@@ -10,6 +10,7 @@
 #include "gate/step/in_place.h"
 #include "gate/step/restore_postgres.h"
 #include "gate/step/restore_redis.h"
+#include "gate/step/restore_server.h"
 #include "gate/step/service_start.h"
 #include "gate/step/while_stopped.h"
 
@@ -44,8 +45,8 @@ Result<Report> restore_commit(Context& context, const std::string& name) {
   const auto found = restorable(context, name);
   if (!found) return pass(found.error());
   const policy::Service& service = **found;
-  if (service.source == policy::SourceKind::postgres) return commit_postgres(context, service);
-  if (service.source == policy::SourceKind::redis) return commit_redis(context, service);
+  if (service.source == policy::SourceKind::postgres || service.source == policy::SourceKind::redis)
+    return commit_server(context, service);
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto record = settled_record(context, service);

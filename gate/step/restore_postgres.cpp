@@ -10,6 +10,7 @@
 #include "gate/step/in_place.h"
 #include "gate/step/in_place_end.h"
 #include "gate/step/postgres_database.h"
+#include "gate/step/restore_server.h"
 #include "gate/step/stored_archive.h"
 
 namespace backupctl::step {
@@ -241,29 +242,14 @@ Result<Report> restore_postgres(Context& context, const policy::Service& service
   auto report =
       (wish.table.empty() ? restore_whole : restore_one_table)(context, service, wish, database, dump->get(), *expected);
   if (!report) return report;
-  tell_journal(context, service.name, fmt::format("{} from {} of {}", report->text, stored->name, stored->remote->name));
-  report->fields.insert(report->fields.begin(),
-                        {monitor::text_field("archive", stored->name), monitor::text_field("from", stored->remote->name)});
-  return report;
-}
-
-Result<Report> commit_postgres(Context& context, const policy::Service& service) {
-  auto lock = hold_restore(context, service.name);
-  if (!lock) return pass(lock.error());
-  const auto kept = state::open_kept(context.state, service.name);
-  if (!kept) return pass(kept.error());
-  if (auto removed = state::remove_kept(context.state, service.name); !removed) return pass(removed.error());
-  if (!kept->has_value()) return Report{"nothing is kept of a restore, so nothing was done", {}, Exit::skipped};
-  return Report{"what the restore had put aside is gone", {}};
+  return with_origin(context, service, std::move(*report), *stored);
 }
 
 Result<Report> rollback_postgres(Context& context, const policy::Service& service) {
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
-  const auto kept = state::open_kept(context.state, service.name);
+  const auto kept = kept_of(context, service);
   if (!kept) return pass(kept.error());
-  if (!kept->has_value())
-    return fail(Exit::unavailable, "nothing is kept of a restore of {}, so there is nothing to put back", service.name);
   auto client = PostgresClient::open(context, service);
   if (!client) return pass(client.error());
   PostgresDatabase database(context, *client, service.postgres.database);
@@ -271,10 +257,10 @@ Result<Report> rollback_postgres(Context& context, const policy::Service& servic
   if (!found) return pass(found.error());
   if (!found->exists)
     if (auto made = database.create(); !made) return pass(made.error());
-  const int dump = (*kept)->file.get();
+  const int dump = kept->file.get();
   context.output.step("putting back what was there");
   const auto back =
-      (*kept)->part.empty() ? database.restore(dump, true) : database.restore_rows(dump, parse_table_name((*kept)->part));
+      kept->part.empty() ? database.restore(dump, true) : database.restore_rows(dump, parse_table_name(kept->part));
   if (!back) return fail(back.error().exit, "{}; what is kept is kept still", back.error().sentence);
   if (auto analyzed = database.analyze(); !analyzed) context.output.note(analyzed.error().sentence, true);
   tell_journal(context, service.name, "what was there before the restore is there again");

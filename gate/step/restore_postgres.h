@@ -17,8 +17,6 @@ Result<TableRows> verify_dump(Context& context, PostgresClient& client, const St
 Result<Report> restore_postgres(Context& context, const policy::Service& service, const RestoreWish& wish,
                                 const std::string& keys);
 
-/// Gives up the dump of what was there. Exit::skipped where nothing is kept.
-Result<Report> commit_postgres(Context& context, const policy::Service& service);
 /// Restores the dump of what was there, in one transaction.
 Result<Report> rollback_postgres(Context& context, const policy::Service& service);
 

@@ -12,6 +12,7 @@
 #include "gate/step/in_place.h"
 #include "gate/step/in_place_end.h"
 #include "gate/step/redis_commands.h"
+#include "gate/step/restore_server.h"
 
 namespace backupctl::step {
 namespace {
@@ -237,35 +238,17 @@ Result<Report> restore_redis(Context& context, const policy::Service& service, c
            fmt::format("restored the server; what was there is kept until --restore-commit {} or --restore-rollback {}",
                        service.name, service.name));
   if (!report) return report;
-  tell_journal(context, service.name, fmt::format("{} from {} of {}", report->text, stored->name, stored->remote->name));
-  report->fields.insert(report->fields.begin(),
-                        {monitor::text_field("archive", stored->name), monitor::text_field("from", stored->remote->name)});
-  return report;
-}
-
-Result<Report> commit_redis(Context& context, const policy::Service& service) {
-  auto lock = hold_restore(context, service.name);
-  if (!lock) return pass(lock.error());
-  const auto kept = state::open_kept(context.state, service.name);
-  if (!kept) return pass(kept.error());
-  if (kept->has_value() && !(*kept)->concluded)
-    return fail(Exit::unavailable, "the restore of {} was broken off, and nothing was given up: {}", service.name,
-                broken_off(service));
-  if (auto removed = state::remove_kept(context.state, service.name); !removed) return pass(removed.error());
-  if (!kept->has_value()) return Report{"nothing is kept of a restore, so nothing was done", {}, Exit::skipped};
-  return Report{"what the restore had put aside is gone", {}};
+  return with_origin(context, service, std::move(*report), *stored);
 }
 
 Result<Report> rollback_redis(Context& context, const policy::Service& service) {
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
-  const auto kept = state::open_kept(context.state, service.name);
+  const auto kept = kept_of(context, service);
   if (!kept) return pass(kept.error());
-  if (!kept->has_value())
-    return fail(Exit::unavailable, "nothing is kept of a restore of {}, so there is nothing to put back", service.name);
   auto client = RedisClient::open(context, service);
   if (!client) return pass(client.error());
-  const auto commands = read_dump(context, service, (*kept)->file.get());
+  const auto commands = read_dump(context, service, kept->file.get());
   if (!commands) return pass(commands.error());
   const auto before = look_at_server(service, *client);
   if (!before) return pass(before.error());

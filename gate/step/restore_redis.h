@@ -18,8 +18,6 @@ Result<Report> restore_redis(Context& context, const policy::Service& service, c
 /// Exit::bad_data.
 Result<std::int64_t> verify_rdb(Context& context, const StoredArchive& stored, int dump);
 
-/// Gives up what the server held before. Exit::skipped where nothing is kept; Exit::unavailable, the server holds a part.
-Result<Report> commit_redis(Context& context, const policy::Service& service);
 /// Empties the server, and fills it with what it held before, whoever is connected.
 Result<Report> rollback_redis(Context& context, const policy::Service& service);
 

@@ -60,6 +60,7 @@ check_exit 64 "into the service's own database is no other one" $GATE --restore 
 check_exit 69 "of a database that a broken-off restore left no backup is made" $GATE --backup shop --replace
 check_says "it says so" "was broken off"
 check "--status says so" sh -c "$GATE --status shop | grep -q 'broken off'"
+check_exit 69 "nor is given up what it had put aside" $GATE --restore-commit shop
 rm "$STATE/kept/shop" "$STATE/kept/shop.part"
 check "a drill reads every row of the dump" $GATE --drill shop
 check_says "and says how many tables" "restorable, every row of it was read: archive shop-$today.dump, from disk, files 6"
