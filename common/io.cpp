@@ -26,8 +26,44 @@ constexpr int most_links = 40;  // as the kernel's (path_resolution(7))
 std::string_view ownership_fault(const struct stat& st, bool secret) {
   if (st.st_uid != 0) return "is not owned by root";
   if ((st.st_mode & 022) != 0) return "is writable by others than root";
-  if (secret && (st.st_mode & 077) != 0) return "is readable by others than root";
+  if (secret && (st.st_mode & 077) != 0) return "is readable by others than root (chmod 600)";
   return {};
+}
+
+/// The kernel's own way through an absolute path (path_resolution(7)), with a look at everything on it but the links.
+/// @param fault_of  what is wrong with it, or nothing; told whether every account can reach it
+/// @param fault  what was found wrong, to stand behind the path
+/// @return O_PATH; empty with errno where it cannot be opened, or when something is wrong with it
+UniqueFd follow(const std::string& path, std::string_view (*fault_of)(const struct stat&, bool), std::string& fault) {
+  const auto open_root = [] { return UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)); };
+  UniqueFd at = open_root();
+  std::string rest = path;
+  bool reachable = true;
+  for (int links = 0; !rest.empty();) {
+    const std::size_t end = rest.find('/');
+    const std::string part = rest.substr(0, end);
+    rest.erase(0, end == std::string::npos ? end : end + 1);
+    if (part.empty()) continue;
+    UniqueFd next(::openat(at.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st {};
+    if (!next || ::fstat(next.get(), &st) != 0) return UniqueFd();
+    if (S_ISLNK(st.st_mode)) {
+      char target[4096];
+      const ssize_t size = ::readlinkat(next.get(), "", target, sizeof target);
+      if (size >= 0) errno = ELOOP;
+      if (size <= 0 || size == static_cast<ssize_t>(sizeof target) || ++links > most_links) return UniqueFd();
+      if (target[0] == '/') at = open_root(), reachable = true;
+      rest = std::string(target, static_cast<std::size_t>(size)) + "/" + rest;
+      continue;
+    }
+    if (const std::string_view found = fault_of(st, reachable); !found.empty()) {
+      fault = S_ISDIR(st.st_mode) ? fmt::format("leads through the directory {}, which {}", part, found) : std::string(found);
+      return UniqueFd();
+    }
+    reachable = reachable && (st.st_mode & S_IXOTH) != 0;
+    at = std::move(next);
+  }
+  return at;
 }
 
 }  // namespace
@@ -92,35 +128,21 @@ Result<UniqueFd> open_trusted(const std::string& path, bool secret) {
 
 Result<UniqueFd> open_trusted_program(const std::string& path) {
   if (path.empty() || path.front() != '/') return fail(Exit::bad_config, "{} is not an absolute path", path);
-  const auto failed = [&](int code) { return fail_errno(Exit::bad_config, code, "cannot run {}", path); };
-  const auto open_root = [] { return UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)); };
-  // The kernel's own way through the path (path_resolution(7)), with a look at every directory on it.
-  UniqueFd at = open_root();
-  std::string rest = path;
-  for (int links = 0; !rest.empty();) {
-    const std::size_t end = rest.find('/');
-    const std::string part = rest.substr(0, end);
-    rest.erase(0, end == std::string::npos ? end : end + 1);
-    if (part.empty()) continue;
-    UniqueFd next(::openat(at.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    struct stat st {};
-    if (!next || ::fstat(next.get(), &st) != 0) return failed(errno);
-    if (S_ISLNK(st.st_mode)) {
-      char target[4096];
-      const ssize_t size = ::readlinkat(next.get(), "", target, sizeof target);
-      if (size <= 0 || size == static_cast<ssize_t>(sizeof target) || ++links > most_links)
-        return failed(size < 0 ? errno : ELOOP);
-      if (target[0] == '/') at = open_root();
-      rest = std::string(target, static_cast<std::size_t>(size)) + "/" + rest;
-      continue;
-    }
-    const auto fault = ownership_fault(st, false);
-    if (!fault.empty() && S_ISDIR(st.st_mode))
-      return fail(Exit::bad_config, "{} leads through the directory {}, which {}", path, part, fault);
-    if (!fault.empty()) return fail(Exit::bad_config, "{} {}", path, fault);
-    at = std::move(next);
-  }
-  return at;
+  std::string fault;
+  UniqueFd program = follow(
+      path, [](const struct stat& st, bool) { return ownership_fault(st, false); }, fault);
+  if (!fault.empty()) return fail(Exit::bad_config, "{} {}", path, fault);
+  if (!program) return fail_errno(Exit::bad_config, errno, "cannot run {}", path);
+  return program;
+}
+
+std::string plantable(const std::string& directory) {
+  std::string fault;
+  const auto anybody = [](const struct stat& st, bool reachable) -> std::string_view {
+    return reachable && S_ISDIR(st.st_mode) && (st.st_mode & S_IWOTH) != 0 ? "everybody can write to" : "";
+  };
+  follow(directory, anybody, fault);
+  return fault;
 }
 
 Result<> write_file_durably(const std::string& path, std::string_view bytes, mode_t mode) {

@@ -45,6 +45,12 @@ Result<UniqueFd> open_trusted(const std::string& path, bool secret = false);
 /// between this check and execve(2), nor choose which program of root's it means. The descriptor is O_PATH: good for fstat.
 Result<UniqueFd> open_trusted_program(const std::string& path);
 
+/// What lets any account of the host put something of its own where `directory` is, or into it: a directory on the way, those
+/// of links included, that everybody can reach and write to, sticky or not (a container's volume of mode 1777 lies beneath a
+/// directory of the engine's that nobody else can enter). To stand behind the path; empty: nothing does, or it is not
+/// there.
+std::string plantable(const std::string& directory);
+
 /// Writes `bytes` to a temporary beside `path`, fsyncs, renames over `path`, fsyncs the directory: after a crash the old or
 /// the new content is there, never a mixture.
 Result<> write_file_durably(const std::string& path, std::string_view bytes, mode_t mode);

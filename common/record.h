@@ -25,7 +25,7 @@ struct Record {
   };
   Kind kind{};
   std::uint32_t text_size = 0;  ///< bytes used of text
-  std::array<std::int64_t, 8> number{};
+  std::array<std::int64_t, 9> number{};
   std::array<std::uint8_t, 32> digest{};
   std::array<char, 1024> text{};
 

@@ -79,8 +79,12 @@ Outcome check_source(Case& c) {
   if (c.plan.service == nullptr) return {};
   const Service& service = *c.plan.service;
   const SourceRule& rule = source_rule(service.source);
-  if (!takes(rule, c.request.verb))
-    return refused("{} is a source of kind {}, which has no {}", c.key(), rule.word, info(c.request.verb).word);
+  if (!takes(rule, c.request.verb)) {
+    // The steps of a tree's backup; what no tree is, is backed up in one.
+    const bool of_backup = c.request.verb == Verb::sync || c.request.verb == Verb::archive || c.request.verb == Verb::snapshot;
+    return refused("{} is a source of kind {}, which has no {}{}", c.key(), rule.word, info(c.request.verb).word,
+                   of_backup ? "; use --backup " + service.name : "");
+  }
   if (service.controller.empty() && needs_controller(rule, c.request.verb))
     return refused("{}.controller is \"none\", so there is nothing to {}", c.key(), info(c.request.verb).word.substr(2));
   return passed("{} is a source of kind {}, which has {}", c.key(), rule.word, info(c.request.verb).word);

@@ -58,6 +58,9 @@ void read_postgres(Table& table, Service& service) {
   postgres.password_file = keys->text("password_file", form::absolute_path).value_or("");
   postgres.sslmode = keys->word("sslmode", ssl_modes).value_or("");
   postgres.sslrootcert = keys->text("sslrootcert", form::absolute_path).value_or("");
+  // What else libpq would look for is a file in the home of the account that asks, and there is none.
+  if (postgres.sslmode.starts_with("verify-") && !keys->has("sslrootcert"))
+    keys->error("sslmode", fmt::format("\"{}\" needs sslrootcert, the certificates that it trusts", postgres.sslmode));
   postgres.globals = keys->flag("globals").value_or(false);
   keys->reject_others();
 }

@@ -42,7 +42,7 @@ std::string own_program() {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+  for (const int number : {SIGPIPE, SIGHUP}) ::signal(number, SIG_DFL);
   ::setrlimit(RLIMIT_CORE, &monitor::core_limit_at_start());  // what it starts inherits the limits of the beginning
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execve("/proc/self/exe", const_cast<char**>(argv), const_cast<char**>(env));

@@ -77,6 +77,7 @@ Result<std::string> signed_object(const Manifest& m) {
                      m.adopted    ? "adopted"
                      : m.complete ? "complete"
                                   : "incomplete");
+  if (m.left_out > 0) out += fmt::format(R"("left_out":{},)", m.left_out);
   out += fmt::format(R"("consistency":{},"downtime_seconds":{},"probes":{},)", json_string(m.consistency),
                      stopped ? fmt::format("{:.3f}", *m.downtime_seconds) : "null", probes_object(m.probes));
   out += fmt::format(R"("tool":{{"name":{},"version":{}}},"policy_sha256":"{}","journal_head":{}}})", json_string(m.tool_name),

@@ -67,7 +67,12 @@ namespace backupctl::manifest {
 /// | status            | "incomplete": files changed, could not be read or lie beneath a mount point (D2)                 |
 /// | files             | what was in the tree, not how rclone keeps it: links, FIFOs and empty directories have lines too |
 ///
+/// The files of a dump of PostgreSQL (source postgres) are none, or the roles that lie beside it: one line
+/// {"archive":"globals.sql","size":…,"sha256":…,"members":roles,"source_bytes":0}, of the file named as the dump with
+/// ".globals.sql" behind it.
+///
 /// That of a bucket's mirror has "source" bucket, and its files are those of the mirror as it lies on the remote, read back.
+/// Where names of the bucket can be no paths, and so are not in it, one member more follows "status", "left_out": how many.
 ///
 /// The manifest of a snapshot of volumes, `<root>/<id>/manifest.json`, is the same, with "source" volumes; its files are its
 /// archives, lines of {"volume":…,"engine":…,"archive":…,"size":…,"sha256":…,"members":…,"source_bytes":…}:
@@ -115,7 +120,8 @@ struct Manifest {
   std::int64_t files_count = 0;
   Digest files_sha256{};
   bool complete = true;
-  bool adopted = false;  ///< complete as far as anybody can tell now
+  bool adopted = false;       ///< complete as far as anybody can tell now
+  std::int64_t left_out = 0;  ///< names of a bucket that no path can have
   std::string consistency;
   std::optional<double> downtime_seconds;
   std::map<std::string, std::string> probes;

@@ -18,7 +18,10 @@ Session::Session(Output& output, std::chrono::seconds timeout, bool watch_client
     : output_(output), deadline_(Clock::now() + timeout), timeout_(timeout), watch_client_(watch_client) {
   sigset_t ends;
   sigemptyset(&ends);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, number);
+  for (const int number : {SIGTERM, SIGINT}) sigaddset(&ends, number);
+  struct sigaction hang_up {};
+  ::sigaction(SIGHUP, nullptr, &hang_up);
+  if (hang_up.sa_handler != SIG_IGN) sigaddset(&ends, SIGHUP);
   ::sigprocmask(SIG_BLOCK, &ends, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   signals_.reset(::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));

@@ -22,6 +22,7 @@ class Session {
   /// @param timeout  of the whole request, queueing included; counted from now.
   /// @param watch_client  end when nobody reads standard output any more. Under sudo without a terminal that is the only
   ///   sign of a dead client: no signal comes (architecture.md, facts).
+  /// SIGTERM and SIGINT end it, and SIGHUP where nobody said that it be ignored (nohup, operate::run_host_step).
   Session(Output& output, std::chrono::seconds timeout, bool watch_client);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;

@@ -178,9 +178,10 @@ void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t
     } else if (restore->has_value() && now - (*restore)->made > undecided_after) {
       answer.findings.push_back(
           {Grade::warning, name,
-           fmt::format(
-               "the old files of a restore take room in {} for {}; decide: --restore-commit {} or --restore-rollback {}",
-               (*restore)->stages(), check::span(now - (*restore)->made), name, name)});
+           fmt::format("{} for {}; decide: --restore-commit {} or --restore-rollback {}",
+                       (*restore)->replaced() ? "the old files of a restore take room in " + (*restore)->stages()
+                                              : "a restore, before which nothing was there, is undecided",
+                       check::span(now - (*restore)->made), name, name)});
     }
   }
 }

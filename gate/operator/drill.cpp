@@ -1,9 +1,12 @@
 #include "gate/step/drill.h"
 
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 
 #include "common/escape.h"
+#include "common/io.h"
 #include "gate/config/policy_file.h"
 #include "gate/operator/host_step.h"
 
@@ -41,7 +44,7 @@ Result<Wish> parse(const Args& args) {
 bool told_to_end() {
   sigset_t waiting;
   ::sigpending(&waiting);
-  return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGHUP) == 1;
+  return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
 }
 
 }  // namespace
@@ -51,6 +54,16 @@ Exit drill(const std::string& policy_path, const Args& args) {
   if (!wish) return complain(wish.error());
   const auto policy = config::read_policy(policy_path);
   if (!policy) return complain(policy.error());
+  // Else each service would get a record that says it could not be restored.
+  if (!wish->scratch.empty()) {
+    const auto trusted = open_trusted(wish->scratch);
+    struct stat st {};
+    if (!trusted || ::fstat(trusted->get(), &st) != 0 || !S_ISDIR(st.st_mode))
+      return complain({Exit::bad_config,
+                       fmt::format("{}: --scratch wants a directory that is there and that root alone can write, so nothing "
+                                   "was rehearsed or recorded",
+                                   trusted ? wish->scratch + " is no directory" : trusted.error().sentence)});
+  }
   std::vector<std::string> names;
   for (const auto& [name, service] : policy->services)
     if (wish->all && step::can_rehearse(service)) names.push_back(name);

@@ -2,13 +2,16 @@
 
 #include <unistd.h>
 
+#include <csignal>
+
 #include "common/io.h"
 #include "gate/journal/journal.h"
 
 namespace backupctl::operate {
 
 Exit run_host_step(const policy::Policy& policy, const std::string& policy_path, const std::string& verb, const Args& args,
-                   const std::string& name, const std::function<Result<step::Report>(step::Context&)>& run) {
+                   const std::string& name, const std::function<Result<step::Report>(step::Context&)>& run, int times) {
+  ::signal(SIGHUP, SIG_IGN);
   const auto state = state::StateDir::open(policy.gate.state_dir);
   if (!state) return complain(state.error());
   std::string request = "backupctl " + verb;
@@ -19,7 +22,7 @@ Exit run_host_step(const policy::Policy& policy, const std::string& policy_path,
       !written)
     return complain(written.error());
   monitor::Output output(false, subject);
-  monitor::Session session(output, policy.gate.timeouts.backup, false);
+  monitor::Session session(output, times * policy.gate.timeouts.backup, false);
   step::Context context{policy, policy_path, *state, session, output, "operator", false, false};
   const auto began = monitor::Clock::now();
   const auto report = run(context);

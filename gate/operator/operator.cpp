@@ -49,7 +49,8 @@ Exit help() {
   std::string text =
       "backupctl, the host's backup gate. As root, on the host:\n\n"
       "  backupctl [--policy FILE] VERB [NAME] [OPTION…]      the verbs a client has, see backupctl(8):\n"
-      "      --stop --snapshot --sync --archive [--replace] --start --backup [--replace] --sync-extra --verify --export --status --list\n"
+      "      --stop --snapshot --sync --archive [--replace] --start --backup [--replace] --sync-extra --verify --export "
+      "--status --list\n"
       "      --version\n";
   for (const Command& command : commands)
     text += fmt::format("  backupctl {} {}\n      {}\n", command.word, command.arguments, command.purpose);

@@ -4,6 +4,8 @@
 
 #include "gate/operator/host_step.h"
 #include "gate/operator/recovery_report.h"
+#include "gate/state/exchange_record.h"
+#include "gate/state/kept.h"
 #include "gate/step/recovery_step.h"
 
 namespace backupctl::operate {
@@ -11,7 +13,7 @@ namespace {
 
 using Phase = state::Recovery::Phase;
 
-/// The steps from `first` on whose phase is, or is not, the one.
+/// The steps that are done, or that are not; what --from left out is neither.
 std::vector<std::string> names(const state::Recovery& progress, bool done) {
   std::vector<std::string> found;
   for (const auto& step : progress.steps)
@@ -21,6 +23,17 @@ std::vector<std::string> names(const state::Recovery& progress, bool done) {
 
 std::string list(const std::vector<std::string>& words) {
   return words.empty() ? "nothing" : fmt::format("{}", fmt::join(words, ", "));
+}
+
+/// The steps' services of which a restore is to be decided. What a bucket held is kept beside it, and needs no decision.
+std::vector<std::string> undecided_restores(const state::StateDir& state, const state::Recovery& progress) {
+  std::vector<std::string> found;
+  for (const auto& step : progress.steps) {
+    const auto exchange = state::read_exchange(state, step.name);
+    const auto kept = state::open_kept(state, step.name);
+    if ((exchange && exchange->has_value()) || (kept && kept->has_value())) found.push_back(step.name);
+  }
+  return found;
 }
 
 /// What is to be known about a plan that ended before its end. @param what  "step 2 of 4, queue, failed (above)"
@@ -69,17 +82,19 @@ Result<step::Report> foresee_plan(step::Context& context, const policy::Recovery
   double sum = 0;
   int unknown = 0, faults = 0;
   std::optional<Error> worst;
+  std::vector<std::string> resting;
+  std::string table;  // said as a whole, behind what the looking itself says
   for (std::size_t i = 0; i < progress.steps.size(); ++i) {
     const state::Recovery::Step& step = progress.steps[i];
     const std::string front = fmt::format("{:>2}. {:<24} ", i + 1, step.name);
     if (step.phase == Phase::done || step.phase == Phase::left_out) {
-      context.output.text(front + std::string(step.phase == Phase::done ? "done already" : "left out"));
+      table += front + (step.phase == Phase::done ? "done already\n" : "left out\n");
       continue;
     }
     const auto outlook = step::look_ahead(context, plan, step.name, step.phase);
     if (!outlook) {
       if (context.session.over()) return pass(outlook.error());
-      context.output.text(front + "CANNOT: " + outlook.error().sentence);
+      table += front + "CANNOT: " + outlook.error().sentence + "\n";
       ++faults;
       // What does not verify weighs most: trying again is no answer to it.
       if (!worst || (worst->exit != Exit::bad_data && outlook.error().exit == Exit::bad_data)) worst = outlook.error();
@@ -88,15 +103,21 @@ Result<step::Report> foresee_plan(step::Context& context, const policy::Recovery
     const bool starts = step::started_by(context.policy, step.name) != nullptr;
     sum += outlook->seconds.value_or(0);
     unknown += !starts && !outlook->seconds;
-    context.output.text(front + outlook->text +
-                        (starts ? ""
-                         : outlook->seconds
-                             ? fmt::format("; about {:.1f} s, as the drill of {}", *outlook->seconds, outlook->drilled)
-                             : "; no drill yet, so how long it takes is unknown"));
+    if (outlook->rests && progress.under_way()) resting.push_back(step.name);
+    table += front + outlook->text +
+             (starts             ? ""
+              : outlook->seconds ? fmt::format("; about {:.1f} s, as the drill of {}", *outlook->seconds, outlook->drilled)
+                                 : "; no drill yet, so how long it takes is unknown") +
+             "\n";
   }
+  context.output.text(table);
   if (worst)
-    return fail(worst->exit, "{} of {} steps cannot be served now (CANNOT, above); nothing was done", faults,
-                progress.steps.size());
+    return fail(worst->exit, "{} of {} steps cannot be served now (CANNOT, above); nothing was done{}", faults,
+                progress.steps.size(),
+                resting.empty() ? ""
+                                : fmt::format(", and what {} starts stands still since the earlier run: nobody but the rest of "
+                                              "the plan starts it, or you by hand",
+                                              list(resting)));
   return step::Report{"looked ahead",
                       {monitor::number_field("steps", static_cast<std::int64_t>(progress.steps.size() - progress.next())),
                        monitor::seconds_field("drills", sum), monitor::number_field("without-drill", unknown)}};
@@ -115,7 +136,10 @@ Result<step::Report> run_plan(step::Context& context, const policy::Recovery& pl
   if (!record) context.output.note(record.error().sentence, true);
   if (!done) return pass(stopped_at(progress, context.policy, done.error().exit, done.error().sentence));
   if (auto removed = state::remove_recovery(context.state, plan.name); !removed) return pass(removed.error());
-  step::Report report{"recovered; what was there before is kept until --restore-commit of each service", {}};
+  step::Report report{"recovered", {}};
+  if (const auto undecided = undecided_restores(context.state, progress); !undecided.empty())
+    report.text += fmt::format("; the restores of {} can be taken back until --restore-commit of each, with --restore-rollback",
+                               list(undecided));
   if (record) report.fields.push_back(monitor::text_field("record", *record));
   return report;
 }

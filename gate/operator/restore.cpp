@@ -1,5 +1,7 @@
 #include "gate/step/restore.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
@@ -130,9 +132,12 @@ std::string question(const step::RestoreWish& wish, const policy::Service& servi
         service.redis.host, service.redis.port, wish.date ? format_date(*wish.date) : "the latest date");
   const std::string& path = service.path;
   const std::string what = wish.only.empty() ? path : fmt::format("{} of the named paths in {}", wish.only.size(), path);
+  const std::string by = wish.mirror ? "mirror" : "archive of " + (wish.date ? format_date(*wish.date) : "the latest date");
+  if (::access(path.c_str(), F_OK) != 0)
+    return fmt::format("{}, where nothing is now, would come from the {}, with the service stopped meanwhile", what, by);
   return fmt::format(
       "{} would be replaced by the {}, with the service stopped meanwhile, and the old files kept until --restore-commit", what,
-      wish.mirror ? "mirror" : "archive of " + (wish.date ? format_date(*wish.date) : "the latest date"));
+      by);
 }
 
 }  // namespace

@@ -35,19 +35,18 @@ Result<Record> DryRun::finish() {
   record.number[2] = std::max(last_->checks - std::max<std::int64_t>(last_->renames, 0), deleted + replaced);
   record.number[3] = std::max<std::int64_t>(copied - replaced, 0);
   record.number[4] = std::max(notes_.errors(), last_->errors);
+  record.number[5] = notes_.odd_names();
   return record;
 }
 
 Result<Record> dry_run(const Channels& channels, std::span<const std::string>) {
-  LineReader reader(channels.in, max_log_line);
   DryRun state(channels.report);
-  LineReader::Line line;
-  for (;;) {
-    const auto more = reader.next(line);
-    if (!more) return pass(more.error());
-    if (!*more) return state.finish();
+  const auto read = each_line(channels.in, max_log_line, [&](const LineReader::Line& line) -> Result<> {
     state.take(parse_log_line(line.text));
-  }
+    return {};
+  });
+  if (!read) return pass(read.error());
+  return state.finish();
 }
 
 }  // namespace backupctl::relay

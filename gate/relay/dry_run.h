@@ -29,7 +29,8 @@ inline constexpr std::array<std::string_view, 9> dry_run_flags = {
 /// the greater number counts, so that a change in later versions errs on the side of the guard. All statistics are passed on as
 /// in mode "progress".
 /// The result: number[0] files to delete, [1] existing files to replace, [2] files in the mirror in all, [3] new files,
-/// [4] errors. Error: Exit::unavailable when rclone ended without statistics: then nothing is known.
+/// [4] errors, [5] those of them that are names which cannot be where they are (log_notes.h). Error: Exit::unavailable when
+/// rclone ended without statistics: then nothing is known.
 class DryRun {
  public:
   explicit DryRun(int report) : report_(report), notes_(report) {}

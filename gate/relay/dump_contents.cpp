@@ -26,6 +26,12 @@ bool take_number(std::string_view& text, std::int64_t& number) {
   return true;
 }
 
+/// Takes an entry's numbers off a line; not: it is none.
+bool take_entry(std::string_view& text, std::int64_t& id) {
+  std::int64_t oid = 0;
+  return take_number(text, id) && take_number(text, oid) && take_number(text, oid);
+}
+
 /// Whether a line from its kind on is the one that begins so and goes on with its owner alone: "TABLE s t x shop" is no line of
 /// a table t. A line quotes nothing, so that an owner with a space in its name would have to be guessed.
 bool is_of(std::string_view what, std::string_view beginning) {
@@ -109,31 +115,68 @@ class Belongings {
 }  // namespace
 
 Result<Record> dump_contents(const Channels& channels, std::span<const std::string> args) {
-  LineReader reader(channels.in, max_line);
-  LineReader::Line line;
   Record result;
   Belongings belongings(args[0], args[1]);
   const bool wanted = !args[1].empty();
-  for (;;) {
-    const auto more = reader.next(line);
-    if (!more) return pass(more.error());
-    if (!*more) break;
+  const auto read = each_line(channels.in, max_line, [&](const LineReader::Line& line) -> Result<> {
     std::string_view text = line.text;
     std::int64_t id = 0;
     if (wanted && text.starts_with(dependencies)) {
       text.remove_prefix(std::min(dependencies.size() + 1, text.size()));
       while (take_number(text, id)) belongings.add_dependency(id);
-      continue;
+      return {};
     }
-    std::int64_t oid = 0;
-    if (!take_number(text, id) || !take_number(text, oid) || !take_number(text, oid)) continue;
+    if (!take_entry(text, id)) return {};
     if (static_cast<std::size_t>(++result.number[0]) > most_entries)
       return fail(Exit::bad_data, "the dump's table of contents has more than {} entries; it is not used", most_entries);
     if (text.starts_with("TABLE DATA ")) ++result.number[1];
     if (wanted) belongings.add(id, text);
-  }
+    return {};
+  });
+  if (!read) return pass(read.error());
   if (wanted)
     if (auto sent = belongings.send(channels.report); !sent) return pass(sent.error());
+  return result;
+}
+
+Result<Record> dump_database(const Channels& channels, std::span<const std::string> args) {
+  constexpr std::string_view others[] = {"DATABASE PROPERTIES - ", "COMMENT - DATABASE ", "ACL - DATABASE ",
+                                         "SECURITY LABEL - DATABASE "};
+  const std::string own = fmt::format("DATABASE - {} ", args[0]);
+  Record result;
+  const auto read = each_line(channels.in, max_line, [&](const LineReader::Line& line) -> Result<> {
+    std::string_view text = line.text;
+    Record record;
+    if (!take_entry(text, record.number[0])) return {};
+    // Its making stands before what else is its.
+    if (result.number[0] == 0 ? !is_of(text, own) : !starts_with_any(text, others)) return {};
+    if (static_cast<std::size_t>(++result.number[0]) > std::size(others) + 1)
+      return fail(Exit::bad_data, "the dump makes its database more than once; it is not used");
+    record.kind = Record::Kind::entry;
+    send_record(channels.report, record);
+    return {};
+  });
+  if (!read) return pass(read.error());
+  return result;
+}
+
+Result<Record> database_clause(const Channels& channels, std::span<const std::string>) {
+  constexpr std::string_view create = "CREATE DATABASE ", from = " WITH TEMPLATE = template0 ";
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@,-=' ";
+  Record result;
+  const auto read = each_line(channels.in, max_line, [&](const LineReader::Line& line) -> Result<> {
+    if (result.number[0] != 0 || !line.text.starts_with(create) || !line.text.ends_with(';')) return {};
+    ++result.number[0];
+    const std::string_view text = line.text.substr(0, line.text.size() - 1);
+    const std::size_t at = text.rfind(from);
+    if (at == std::string_view::npos || text.find_first_not_of(plain, at) != std::string_view::npos) return {};
+    Record record;
+    record.kind = Record::Kind::entry;
+    record.set_text(text.substr(at + from.size()));
+    send_record(channels.report, record);
+    return {};
+  });
+  if (!read) return pass(read.error());
   return result;
 }
 

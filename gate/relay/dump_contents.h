@@ -14,4 +14,12 @@ namespace backupctl::relay {
 /// tables that such a line does not tell apart.
 enum class Belonging : std::int64_t { definition, rows, foreign_key };
 
+/// Mode "dump-database NAME": what `pg_restore --create --list` says of the database NAME itself, sent as entries in the
+/// archive's order: number[0] the id. That is its making, with encoding, locale and owner, and its rights, settings and
+/// comment; nothing where the dump is of a database of another name.
+///
+/// Mode "database-clause": of what `pg_restore --create --schema-only --file=-` writes, what stands behind
+/// "CREATE DATABASE … WITH TEMPLATE = template0", sent as one entry's text: encoding and locale (CREATE DATABASE). Nothing
+/// where it holds more than words, numbers and plain literals.
+
 }  // namespace backupctl::relay

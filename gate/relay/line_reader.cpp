@@ -48,4 +48,15 @@ Result<bool> LineReader::next(Line& line) {
   }
 }
 
+Result<> each_line(int fd, std::size_t limit, const std::function<Result<>(const LineReader::Line&)>& take) {
+  LineReader reader(fd, limit);
+  LineReader::Line line;
+  for (;;) {
+    const auto more = reader.next(line);
+    if (!more) return pass(more.error());
+    if (!*more) return {};
+    if (auto taken = take(line); !taken) return taken;
+  }
+}
+
 }  // namespace backupctl::relay

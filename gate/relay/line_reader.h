@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -34,5 +35,8 @@ class LineReader {
   std::size_t begin_ = 0;     ///< what lies before it in buffer_ was handed out
   std::size_t searched_ = 0;  ///< no line break between begin_ and this
 };
+
+/// Hands each line to `take`, to the end of what `fd` has. Error: take's first, or as LineReader::next().
+Result<> each_line(int fd, std::size_t limit, const std::function<Result<>(const LineReader::Line&)>& take);
 
 }  // namespace backupctl::relay

@@ -18,6 +18,10 @@ constexpr std::array<std::string_view, 3> not_found_words = {"directory not foun
 constexpr std::array<std::string_view, 4> corrupted_words = {"corrupted on transfer", "hash differ", "hashes differ",
                                                              "sizes differ"};
 
+/// fs/list: a name that cannot be one of its directory, "(same as directory)", "(contains subdir)", "(too short)": of a bucket,
+/// a key that no path can be. rclone goes on without it.
+constexpr std::array<std::string_view, 1> odd_words = {"Entry doesn't belong in directory"};
+
 template <std::size_t n>
 bool says(std::string_view text, const std::array<std::string_view, n>& words) {
   for (const std::string_view word : words)
@@ -43,6 +47,7 @@ void LogNotes::take(const LogLine& line) {
   const bool serious = line.level == LogLevel::error || line.level == LogLevel::plain;
   if (serious) {
     errors_ += line.level == LogLevel::error ? 1 : 0;
+    odd_names_ += line.level == LogLevel::error && says(line.message, odd_words) ? 1 : 0;
     not_found_ = not_found_ || says(line.message, not_found_words);
     corrupted_ = corrupted_ || says(line.message, corrupted_words);
   }

@@ -22,9 +22,10 @@ class LogNotes {
   /// Says how many lines were left out, if any were. Once, at the end.
   void finish();
 
-  [[nodiscard]] std::int64_t errors() const { return errors_; }  ///< lines logged as errors
-  [[nodiscard]] bool not_found() const { return not_found_; }    ///< one said that a directory or object does not exist
-  [[nodiscard]] bool corrupted() const { return corrupted_; }    ///< one said that a transferred file differs
+  [[nodiscard]] std::int64_t errors() const { return errors_; }        ///< lines logged as errors
+  [[nodiscard]] std::int64_t odd_names() const { return odd_names_; }  ///< of those, names that cannot be where they are
+  [[nodiscard]] bool not_found() const { return not_found_; }          ///< one said that a directory or object does not exist
+  [[nodiscard]] bool corrupted() const { return corrupted_; }          ///< one said that a transferred file differs
 
  private:
   void note(bool warning, std::string_view text) const;
@@ -32,6 +33,7 @@ class LogNotes {
   int report_;
   std::int64_t taken_ = 0;
   std::int64_t errors_ = 0;
+  std::int64_t odd_names_ = 0;
   bool not_found_ = false;
   bool corrupted_ = false;
 };

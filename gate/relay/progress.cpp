@@ -39,16 +39,14 @@ Record Progress::finish() {
 
 Result<Record> progress(const Channels& channels, std::span<const std::string>) {
   using std::chrono::milliseconds;
-  LineReader reader(channels.in, max_log_line);
   Progress state(channels.report);
-  LineReader::Line line;
-  for (;;) {
-    const auto more = reader.next(line);
-    if (!more) return pass(more.error());
-    if (!*more) return state.finish();
+  const auto read = each_line(channels.in, max_log_line, [&](const LineReader::Line& line) -> Result<> {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     state.take(parse_log_line(line.text), std::chrono::duration_cast<milliseconds>(now));
-  }
+    return {};
+  });
+  if (!read) return pass(read.error());
+  return state.finish();
 }
 
 }  // namespace backupctl::relay

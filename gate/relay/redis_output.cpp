@@ -75,17 +75,13 @@ void take_number(std::string_view line, Record& result) {
 
 /// Takes each line, without what Redis ends it with.
 template <typename Take>
-Result<> each_line(int in, const Take& take) {
-  LineReader reader(in, max_line);
-  LineReader::Line line;
-  for (;;) {
-    const auto more = reader.next(line);
-    if (!more) return pass(more.error());
-    if (!*more) return {};
+Result<> each_answer(int in, const Take& take) {
+  return each_line(in, max_line, [&](const LineReader::Line& line) -> Result<> {
     std::string_view text = line.text;
     if (text.ends_with('\r')) text.remove_suffix(1);
     take(text);
-  }
+    return {};
+  });
 }
 
 }  // namespace
@@ -93,7 +89,7 @@ Result<> each_line(int in, const Take& take) {
 Result<Record> redis_info(const Channels& channels, std::span<const std::string>) {
   Record result;
   std::int64_t databases = 0;
-  const auto read = each_line(channels.in, [&](std::string_view line) {
+  const auto read = each_answer(channels.in, [&](std::string_view line) {
     for (const State& state : states)
       if (line == state.line) result.number[0] |= state.bit;
     take_number(line, result);
@@ -109,7 +105,7 @@ Result<Record> redis_info(const Channels& channels, std::span<const std::string>
 
 Result<Record> redis_check(const Channels& channels, std::span<const std::string>) {
   Record result;
-  const auto read = each_line(channels.in, [&](std::string_view line) {
+  const auto read = each_answer(channels.in, [&](std::string_view line) {
     constexpr std::string_view info = "[info] ", offset = "[offset ";
     if (line.starts_with(info)) {
       const std::int64_t count = number(line.substr(info.size())).value_or(0);
@@ -121,6 +117,16 @@ Result<Record> redis_check(const Channels& channels, std::span<const std::string
       result.number[3] = number(line.substr(offset.size())).value_or(0);
       result.number[4] = 1;
     }
+  });
+  if (!read) return pass(read.error());
+  return result;
+}
+
+Result<Record> redis_check_aof(const Channels& channels, std::span<const std::string>) {
+  Record result;
+  const auto read = each_answer(channels.in, [&](std::string_view line) {
+    if (line == "All AOF files and manifest are valid") result.number[0] = 1;
+    if (line.find("] Can't handle RDB format version ") != std::string_view::npos) result.number[1] = 1;
   });
   if (!read) return pass(read.error());
   return result;

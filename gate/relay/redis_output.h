@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-/// What Redis and its own programs print; both modes take lines in any order, and know no others than those they want.
+/// What Redis and its own programs print; the modes take lines in any order, and know no others than those they want.
 namespace backupctl::relay {
 
 /// Mode "redis-info": the answer to INFO (redis.io, "INFO": lines "name:value"; Redis 6.2 to 7.2, Valkey). Of each database
@@ -25,5 +25,8 @@ inline constexpr std::int64_t cluster = 256;
 
 /// Mode "redis-check": what redis-check-rdb prints of a file. The result: number[0] keys, [1] those of them that expire,
 /// [2] those that had expired, [3] where the content ends, in bytes, [4] 1: it called it good.
+
+/// Mode "redis-check-aof": what redis-check-aof prints of append-only files. The result: number[0] 1: it took them for files
+/// with a manifest, and called all of them valid; [1] 1: they hold a dump of a newer Redis, which it cannot judge.
 
 }  // namespace backupctl::relay

@@ -3,7 +3,7 @@
 namespace backupctl::relay {
 namespace {
 
-constexpr std::array<Mode, 14> modes = {{
+constexpr std::array<Mode, 17> modes = {{
     {"progress", 0, progress},
     {"dry-run", 0, dry_run},
     {"listing", 1, listing},
@@ -14,10 +14,13 @@ constexpr std::array<Mode, 14> modes = {{
     {"compare", 0, compare_lists},
     {"messages", 0, messages},
     {"dump-contents", 2, dump_contents},
+    {"dump-database", 1, dump_database},
+    {"database-clause", 0, database_clause},
     {"dump-rows", 0, dump_rows},
     {"query-rows", 0, query_rows},
     {"redis-info", 0, redis_info},
     {"redis-check", 0, redis_check},
+    {"redis-check-aof", 0, redis_check_aof},
 }};
 
 }  // namespace

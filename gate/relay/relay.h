@@ -45,9 +45,12 @@ Result<Record> checksum(const Channels& channels, std::span<const std::string> a
 Result<Record> compare_lists(const Channels& channels, std::span<const std::string> args);
 Result<Record> messages(const Channels& channels, std::span<const std::string> args);
 Result<Record> dump_contents(const Channels& channels, std::span<const std::string> args);
+Result<Record> dump_database(const Channels& channels, std::span<const std::string> args);
+Result<Record> database_clause(const Channels& channels, std::span<const std::string> args);
 Result<Record> dump_rows(const Channels& channels, std::span<const std::string> args);
 Result<Record> query_rows(const Channels& channels, std::span<const std::string> args);
 Result<Record> redis_info(const Channels& channels, std::span<const std::string> args);
 Result<Record> redis_check(const Channels& channels, std::span<const std::string> args);
+Result<Record> redis_check_aof(const Channels& channels, std::span<const std::string> args);
 
 }  // namespace backupctl::relay

@@ -81,6 +81,9 @@ struct Member {
   Store store;
 };
 
+/// The one that is there only where it says something.
+constexpr std::string_view optional_member = "left_out";
+
 /// manifest.h's table.
 constexpr auto members = std::to_array<Member>({
     {"schema", "", schema},
@@ -100,6 +103,7 @@ constexpr auto members = std::to_array<Member>({
     {"files_count", "", count<&Manifest::files_count>},
     {"files_sha256", "", digest<&Manifest::files_sha256>},
     {"status", "", status},
+    {optional_member, "", count<&Manifest::left_out>},
     {"consistency", "", text<&Manifest::consistency>},
     {"downtime_seconds", "", downtime},
     {"probes", "", object},
@@ -118,7 +122,7 @@ class SignedSax : public BoundedSax {
   [[nodiscard]] std::string fault() const {
     if (!fault_.empty()) return fault_;
     for (std::size_t i = 0; i < members.size(); ++i)
-      if (!seen_[i]) return name(members[i]);
+      if (!seen_[i] && members[i].outer != optional_member) return name(members[i]);
     return {};
   }
 

@@ -47,45 +47,39 @@ std::string_view copied_table(std::string_view line) {
 }  // namespace
 
 Result<Record> dump_rows(const Channels& channels, std::span<const std::string>) {
-  LineReader reader(channels.in, max_line);
-  LineReader::Line line;
   Tables tables(channels.report);
   std::string table;
   std::int64_t rows = 0;
-  for (;;) {
-    const auto more = reader.next(line);
-    if (!more) return pass(more.error());
-    if (!*more) break;
+  const auto read = each_line(channels.in, max_line, [&](const LineReader::Line& line) -> Result<> {
     if (table.empty()) {
       if (line.text.starts_with(copy) && (line.cut || line.text.ends_with(from_stdin)))
         table = copied_table(line.text), rows = 0;
     } else if (line.text != "\\.") {
       ++rows;
     } else {
-      if (auto added = tables.add(table, rows); !added) return pass(added.error());
+      if (auto added = tables.add(table, rows); !added) return added;
       table.clear();
     }
-  }
+    return {};
+  });
+  if (!read) return pass(read.error());
   if (!table.empty()) return fail(Exit::bad_data, "the dump ends within a table; it is not used");
   return tables.result();
 }
 
 Result<Record> query_rows(const Channels& channels, std::span<const std::string>) {
-  LineReader reader(channels.in, max_line);
-  LineReader::Line line;
   Tables tables(channels.report);
-  for (;;) {
-    const auto more = reader.next(line);
-    if (!more) return pass(more.error());
-    if (!*more) return tables.result();
+  const auto read = each_line(channels.in, max_line, [&](const LineReader::Line& line) -> Result<> {
     const std::size_t tab = line.text.rfind('\t');
-    if (tab == std::string_view::npos) continue;
+    if (tab == std::string_view::npos) return {};
     std::int64_t rows = 0;
     const std::string_view number = line.text.substr(tab + 1);
     const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), rows);
-    if (code != std::errc{} || end != number.data() + number.size()) continue;
-    if (auto added = tables.add(line.text.substr(0, tab), rows); !added) return pass(added.error());
-  }
+    if (code != std::errc{} || end != number.data() + number.size()) return {};
+    return tables.add(line.text.substr(0, tab), rows);
+  });
+  if (!read) return pass(read.error());
+  return tables.result();
 }
 
 }  // namespace backupctl::relay

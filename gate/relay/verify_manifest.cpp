@@ -153,7 +153,8 @@ Result<Record> verify(const Channels& channels, std::span<const std::string> arg
   if (volumes != (parsed->source == "volumes")) return verifier.reject("it is of another kind of backup");
   std::vector<Record> archives;
   const auto on_line = [&](std::string_view line) {
-    if (!volumes) return true;
+    // Of a dump: what lies beside it.
+    if (!volumes && parsed->source != "postgres") return true;
     const auto one = parse_archive(line);
     if (one) archives.push_back(*one);
     return one && archives.size() <= max_archives;
@@ -180,6 +181,7 @@ Result<Record> verify(const Channels& channels, std::span<const std::string> arg
   record.number[5] = parsed->downtime_seconds ? std::llround(*parsed->downtime_seconds * 1000) : -1;
   record.number[6] = parsed->adopted ? 1 : 0;
   record.number[7] = parsed->consistency == "hot" ? 1 : 0;
+  record.number[8] = parsed->left_out;
   return record;
 }
 

@@ -10,7 +10,8 @@ namespace backupctl::relay {
 /// archive (a mirror's is "data"; X6: a manifest of another archive, moved here, does not count), and the list of files against
 /// it. An entry says what the reader's says of its list: text "files.jsonl", number[1] its lines, digest its SHA-256. The
 /// result: text the archive's name, digest its SHA-256, number[0] size, [1] created in unix seconds, [2] 1 complete or adopted,
-/// [3] members, [4] source_bytes, [5] downtime in milliseconds or -1, [6] 1 adopted, [7] 1 when it was read hot.
+/// [3] members, [4] source_bytes, [5] downtime in milliseconds or -1, [6] 1 adopted, [7] 1 when it was read hot,
+/// [8] names of a bucket that are not in it.
 ///
 /// Mode "snapshot": the same for a snapshot of volumes. The second argument is its id, and each of its archives is an entry of
 /// its own before the list's: text its name, number[0] bytes, number[3] 1, number[4] members, number[5] bytes in them, digest

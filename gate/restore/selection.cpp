@@ -29,10 +29,12 @@ void Selection::note(const Member& member) {
 Result<> Selection::complete() const {
   const auto missing = std::find(met_.begin(), met_.end(), false);
   if (missing == met_.end()) return {};
+  std::string_view path = paths_[static_cast<std::size_t>(missing - met_.begin())];
+  if (path.starts_with("data/")) path.remove_prefix(5);  // as it was asked for
   return fail(Exit::bad_data,
               "the archive holds no {} beneath data/; nothing was restored (its manifest beside it on the remote lists all "
               "names; say them without the leading data/)",
-              escape_line(paths_[static_cast<std::size_t>(missing - met_.begin())], 512));
+              escape_line(path, 512));
 }
 
 bool Selection::take(Member& member) const {

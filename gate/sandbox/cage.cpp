@@ -11,6 +11,7 @@
 
 #include "gate/sandbox/helper.h"
 #include "gate/sandbox/layers.h"
+#include "gate/sandbox/memory.h"
 
 namespace backupctl::sandbox {
 namespace {
@@ -75,11 +76,12 @@ Result<Cage> decode(std::string_view word) {
 Result<> enter(const Cage& cage) {
   const Role& row = role(cage.role);
   if (!row.confined || cage.uid == 0) return fail(Exit::bug, "the role {} has no cage", row.word);
+  const std::uint64_t half = half_of_available_memory();  // before the root without a /proc
   if (auto done = row.own_root ? enter_root(cage) : Result<>{}; !done) return done;
   // Abstract sockets and the loopback are those of a network namespace.
   if (row.network == Network::local && ::unshare(CLONE_NEWNET) != 0)
     return fail_errno(Exit::bug, errno, "cannot make a network namespace for the {}", row.word);
-  if (auto done = set_limits(row); !done) return done;
+  if (auto done = set_limits(row, half); !done) return done;
   if (auto done = drop_privileges(cage); !done) return done;
   // After the last change of credentials, which would clear both (prctl(2)).
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::prctl(PR_SET_DUMPABLE, 0) != 0 ||

@@ -12,7 +12,8 @@ namespace backupctl::sandbox {
 Result<> enter_root(const Cage& cage);
 
 /// Resource limits, umask 077, no core dump.
-Result<> set_limits(const Role& role);
+/// @param half  half_of_available_memory(), asked where there is a /proc
+Result<> set_limits(const Role& role, std::uint64_t half);
 
 /// The user namespace, the uid, and of all capabilities just those of the role's tree access.
 Result<> drop_privileges(const Cage& cage);

@@ -63,12 +63,13 @@ bool keep_only(std::span<const cap_value_t> kept, bool ambient) {
 
 }  // namespace
 
-Result<> set_limits(const Role& role) {
+Result<> set_limits(const Role& role, std::uint64_t half) {
+  const std::uint64_t memory = role.max_memory == half_available ? half : role.max_memory;
   ::umask(077);
   // A piped core_pattern ignores a limit of 0, not one of 1 (core(5)): no secret may end in a core dump.
   const bool done = set_limit(RLIMIT_CORE, 1) && set_limit(RLIMIT_NOFILE, role.max_files) && set_limit(RLIMIT_MEMLOCK, 0) &&
                     set_limit(RLIMIT_MSGQUEUE, 0) && (!role.serves || set_limit(RLIMIT_NPROC, most_processes)) &&
-                    (role.max_memory == 0 || set_limit(RLIMIT_AS, role.max_memory));
+                    (memory == 0 || set_limit(RLIMIT_AS, memory));
   if (!done) return fail_errno(Exit::bug, errno, "cannot set the limits of the {}", role.word);
   return {};
 }

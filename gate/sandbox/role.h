@@ -39,6 +39,9 @@ enum class Network : std::uint8_t {
   local,     ///< AF_UNIX alone, in a network namespace of its own: of the host's sockets just those that its root holds
 };
 
+/// Role::max_memory of who needs as much as a server's data wants: half of what the host has available when it starts.
+inline constexpr std::uint64_t half_available = ~std::uint64_t{0};
+
 /// One row of the role table: everything that a role may do. What is not here it cannot do.
 struct Role {
   RoleName name;
@@ -49,7 +52,7 @@ struct Role {
   Network network;
   bool runs_program;         ///< executes one program of other people (rclone, pg_dump); everyone else executes nothing
   bool serves;               ///< forks copies of itself, no more than most_processes, and makes a socket where it may write
-  std::uint64_t max_memory;  ///< RLIMIT_AS in bytes, 0: none (Go reserves address space)
+  std::uint64_t max_memory;  ///< RLIMIT_AS in bytes, or half_available; 0: none (Go reserves address space)
   std::uint32_t max_files;   ///< RLIMIT_NOFILE
   std::span<const std::string_view> syscalls;  ///< allowed beyond the base set
 };

@@ -1,11 +1,14 @@
 #include "gate/sqlite/copier.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
+#include <csignal>
 #include <new>
 
 #include "common/escape.h"
@@ -49,8 +52,20 @@ Result<> fill(const std::string& path, const std::string& copy) {
   }
 }
 
-Result<std::int64_t> copy_to_disk(const std::string& path, const std::string& copy) {
+/// The database may grow while it is copied: no file gets longer than the room that is left (setrlimit(2), RLIMIT_FSIZE).
+Result<> fill_within(const std::string& path, const std::string& copy, std::int64_t room) {
+  constexpr std::int64_t largest_page = 65536;
+  const rlimit limit{static_cast<rlim_t>(room), static_cast<rlim_t>(room)};
+  if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return fail_errno(Exit::bug, errno, "the size of its copy cannot be limited");
   auto done = fill(path, copy);
+  struct stat st {};
+  if (!done && ::stat(copy.c_str(), &st) == 0 && st.st_size > room - largest_page)
+    return fail(Exit::io_error, "it grew beyond half of what was free where the state directory lies; make room there");
+  return done;
+}
+
+Result<std::int64_t> copy_to_disk(const std::string& path, const std::string& copy, std::int64_t room) {
+  auto done = fill_within(path, copy, room);
   const UniqueFd file(done ? ::open(copy.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1);
   struct stat st {};
   if (done && (!file || ::fsync(file.get()) != 0 || ::fstat(file.get(), &st) != 0))
@@ -61,13 +76,13 @@ Result<std::int64_t> copy_to_disk(const std::string& path, const std::string& co
               escape_line(path, 300), done.error().sentence);
 }
 
-Result<std::int64_t> copy_all(std::span<const std::string> databases) {
+Result<std::int64_t> copy_all(std::span<const std::string> databases, std::int64_t room) {
   UniqueFd tree(::open(sandbox::source_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!tree) return fail_errno(Exit::io_error, errno, "the tree cannot be opened");
   guard_source(std::move(tree));
   std::int64_t bytes = 0;
   for (std::size_t i = 0; i < databases.size(); ++i) {
-    const auto copied = copy_to_disk(databases[i], fmt::format("{}/{}", sandbox::spool_dir, i));
+    const auto copied = copy_to_disk(databases[i], fmt::format("{}/{}", sandbox::spool_dir, i), room - bytes);
     if (!copied) return pass(copied.error());
     bytes += *copied;
   }
@@ -76,9 +91,12 @@ Result<std::int64_t> copy_all(std::span<const std::string> databases) {
 
 }  // namespace
 
-int run_copier(std::span<const std::string> databases) {
+int run_copier(std::span<const std::string> args) {
   archive::Reporter reporter(sandbox::report_fd);
-  const auto bytes = copy_all(databases);
+  ::signal(SIGXFSZ, SIG_IGN);  // write(2) fails then, with EFBIG
+  std::int64_t room = 0;
+  std::from_chars(args[0].data(), args[0].data() + args[0].size(), room);
+  const auto bytes = copy_all(args.subspan(1), room);
   if (!bytes) {
     reporter.failed(bytes.error());
     return to_status(bytes.error().exit);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,6 +48,17 @@ struct Exchange {
     std::string text;
     for (const Area& area : areas) text += (text.empty() ? "" : ", ") + area.stage;
     return text;
+  }
+  /// Whether anything was there before, which the way back puts in place; a mount point always was.
+  [[nodiscard]] bool replaced() const {
+    return std::any_of(areas.begin(), areas.end(), [](const Area& area) {
+      return area.entries || std::any_of(area.slots.begin(), area.slots.end(), [](const Slot& slot) { return slot.old != 0; });
+    });
+  }
+  /// What there is once it is undone, for people.
+  [[nodiscard]] std::string gone_back() const {
+    return replaced() ? "the old files are in place again"
+                      : "nothing was there before, so what was restored is taken away again";
   }
   /// Names may be on either side: a mixture, until it is undone or finished.
   [[nodiscard]] bool broken_off() const { return phase == Phase::moving || phase == Phase::undoing; }

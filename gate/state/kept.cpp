@@ -43,9 +43,10 @@ Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& 
 }
 
 Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service) {
-  ::unlinkat(state.fd(), begun_name(service).c_str(), 0);
-  UniqueFd file = open_beneath(state.fd(), begun_name(service), O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (!file) return fail_errno(Exit::io_error, errno, "cannot make {}; nothing was changed", state.at(begun_name(service)));
+  UniqueFd file = open_beneath(state.fd(), "kept", O_RDWR | O_TMPFILE, 0600);
+  if (!file)
+    return fail_errno(Exit::io_error, errno, "cannot make a file without a name for what {} holds in {}; nothing was changed",
+                      service, state.at("kept"));
   return file;
 }
 
@@ -55,7 +56,12 @@ Result<> keep(const StateDir& state, const std::string& service, const UniqueFd&
   if (auto written = write_file_durably(state.at(part_name(service)), going_on + mark + "\n" + part, 0600); !written)
     return written;
   const UniqueFd folder = open_beneath(state.fd(), "kept", O_RDONLY | O_DIRECTORY);
+  // Under which a run was killed between link and rename, or an earlier version while it dumped.
+  ::unlinkat(state.fd(), begun_name(service).c_str(), 0);
+  // No call gives a file that has no name one that is taken; by way of /proc as open(2), O_TMPFILE, has it.
   if (::fsync(file.get()) != 0 || !folder ||
+      ::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", file.get()).c_str(), state.fd(), begun_name(service).c_str(),
+               AT_SYMLINK_FOLLOW) != 0 ||
       ::renameat(state.fd(), begun_name(service).c_str(), state.fd(), name_of(service).c_str()) != 0 ||
       ::fsync(folder.get()) != 0)
     return fail_errno(Exit::io_error, errno, "cannot keep {}; nothing was changed", state.at(name_of(service)));
@@ -76,12 +82,14 @@ Result<> reopen_kept(const StateDir& state, const std::string& service) {
              : Result<>{};
 }
 
-void drop_begun(const StateDir& state, const std::string& service) { ::unlinkat(state.fd(), begun_name(service).c_str(), 0); }
-
 Result<> remove_kept(const StateDir& state, const std::string& service) {
   for (const std::string& name : {name_of(service), part_name(service), begun_name(service)})
     if (::unlinkat(state.fd(), name.c_str(), 0) != 0 && errno != ENOENT)
       return fail_errno(Exit::io_error, errno, "cannot remove {}; try again", state.at(name));
+  // Else a power cut brings back what was decided about.
+  const UniqueFd folder = open_beneath(state.fd(), "kept", O_RDONLY | O_DIRECTORY);
+  if (!folder || ::fsync(folder.get()) != 0)
+    return fail_errno(Exit::io_error, errno, "the disk fails at {}; try again", state.at("kept"));
   return {};
 }
 

@@ -22,19 +22,17 @@ struct Kept {
 /// Nothing where nothing is kept. Error: Exit::io_error.
 Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& service);
 
-/// A new empty file for it, which is nothing until keep() was called; what a run that was killed left of one is gone.
-/// Error: Exit::io_error.
+/// A new empty file for it, which has no name until keep() was called: of a run that was killed nothing stays (open(2),
+/// O_TMPFILE). Error: Exit::io_error, also on a file system without such files, which the spool beside it needs too.
 Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service);
-/// From here on it is there, whatever happens (fsync, rename, fsync). Error: Exit::io_error.
+/// From here on it is there, in place of what was, whatever happens (fsync, link, rename, fsync). Error: Exit::io_error.
 Result<> keep(const StateDir& state, const std::string& service, const UniqueFd& file, const std::string& part = {},
               const std::string& mark = {});
 /// The restore is done, and what is kept waits for a decision. Error: Exit::io_error.
 Result<> conclude_kept(const StateDir& state, const std::string& service);
 /// It is being put back: whether that is done is not known from here on. Error: Exit::io_error.
 Result<> reopen_kept(const StateDir& state, const std::string& service);
-/// Gives up what was begun and not kept.
-void drop_begun(const StateDir& state, const std::string& service);
-/// Gives up what is kept and what was begun. Error: Exit::io_error.
+/// Gives up what is kept, for good (unlink, fsync), and what was begun. Error: Exit::io_error.
 Result<> remove_kept(const StateDir& state, const std::string& service);
 
 }  // namespace backupctl::state

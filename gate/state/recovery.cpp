@@ -47,6 +47,10 @@ std::size_t Recovery::next() const {
   return static_cast<std::size_t>(at - steps.begin());
 }
 
+bool Recovery::under_way() const {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.phase != Phase::waiting; });
+}
+
 std::string_view word(Recovery::Phase phase) { return phases[static_cast<std::size_t>(phase)]; }
 
 std::string serialize(const Recovery& recovery) {

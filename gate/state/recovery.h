@@ -34,6 +34,8 @@ struct Recovery {
 
   /// The first step that is neither done nor left out; steps.size() when there is none.
   [[nodiscard]] std::size_t next() const;
+  /// A run has begun a step of it, or was told to leave one out.
+  [[nodiscard]] bool under_way() const;
 };
 
 /// The word of a phase in records and for people: "waiting", "begun", "failed", "done", "left-out".

@@ -13,7 +13,7 @@ namespace backupctl::state {
 namespace {
 
 constexpr const char* folders[] = {"journal", "leases", "locks",    "spool",     "vault", "clients",
-                                   "history", "drills", "restores", "snapshots", "kept", "recoveries"};
+                                   "history", "drills", "restores", "snapshots", "kept",  "recoveries"};
 
 /// Makes the folder where it is missing. What is there must be root's alone and a directory.
 Result<> make_private(int parent, const std::string& name, const std::string& path) {

@@ -124,6 +124,11 @@ Result<Report> archive(Context& context, const policy::Plan& plan) {
     if (!presence) {
       if (served.take(presence.error())) return pass(presence.error());
     } else if (presence->committed && !context.replace) {
+      // A host whose state was lost made it, and does not know: --check would ask for what is there.
+      const std::int64_t bytes = find(presence->entries, name)->size;
+      if (presence->created > 0)
+        if (auto noted = note_committed(context, service, remote->name, *today, bytes, presence->created); !noted)
+          return pass(noted.error());
       served.add(remote->name);
     } else {
       lacking.push_back({remote, std::move(*presence)});

@@ -1,7 +1,6 @@
 #include <time.h>
 
 #include "common/io.h"
-#include "common/room.h"
 #include "gate/state/history.h"
 #include "gate/step/mirror_manifest.h"
 #include "gate/step/mirror_to.h"
@@ -16,19 +15,19 @@ namespace {
 /// The mirror's signed manifest, made in the spool from every byte of it: a directory of this host is read where it is, and
 /// what lies elsewhere is read back first, since no remote tells the SHA-256 of what it holds.
 Result<TreeRead> describe(Context& context, const policy::Remote& remote, const policy::Service& service, CivilDate today,
-                          state::Spool& spool, std::int64_t passed_over) {
+                          state::Spool& spool, const Record& mirrored) {
   auto files = RemoteFiles::open(context, remote);
   if (!files) return pass(files.error());
   auto fetched = state::Spool::make(context.state);
   if (!fetched) return pass(fetched.error());
   const bool here = !remote.directory.empty();
   if (!here) context.output.step(fmt::format("reading the mirror back from {}", remote.name));
-  auto folder = here ? files->open_directory(files->layout().data(service.name))
-                     : fetch_data(*files, service, *fetched, free_bytes(fetched->path()) / 2);
+  auto folder = here ? files->open_directory(files->layout().data(service.name)) : fetch_data(*files, service, *fetched);
   if (!folder) return pass(folder.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
-  const std::string path = here ? fmt::format("{}, {}/data", remote.directory, service.name) : fetched->path() + "/mirror";
-  return write_mirror_manifest(context, service, Source{std::move(*folder), path, {}, {}, {}}, today, spool, passed_over);
+  const std::string path = here ? files->path_here(files->layout().data(service.name)) : fetched->path() + "/mirror";
+  return write_mirror_manifest(context, service, Source{std::move(*folder), path, {}, {}, {}}, today, spool, mirrored.number[0],
+                               mirrored.number[5]);
 }
 
 /// One remote: the mirror, and only when it is as the bucket is, its manifest.
@@ -48,16 +47,19 @@ Result<TreeRead> serve(Context& context, const policy::Remote& remote, const pol
   const std::int64_t began = ::time(nullptr);
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
-  auto read = describe(context, remote, service, today, *spool, mirrored->number[0]);
+  if (mirrored->number[5] > 0)
+    context.output.note(fmt::format("{} keys of the bucket can be no paths (named above), so they are not in the mirror on {}; "
+                                    "its manifest says how many",
+                                    mirrored->number[5], remote.name),
+                        true);
+  figures.number[5] = std::max(figures.number[5], mirrored->number[5]);
+  auto read = describe(context, remote, service, today, *spool, *mirrored);
   if (!read) return read;
   if (auto sent = send_mirror_manifest(context, remote, service, *spool); !sent) return pass(sent.error());
   if (auto noted = state::note_mirrored(context.state, service.name, began); !noted) return pass(noted.error());
   if (mirrored->number[0] > 0)
-    return fail(
-        Exit::io_error,
-        "incomplete: {} keys of the bucket are not in the mirror on {}, since no path can be as they are (named above); "
-        "its manifest says so",
-        mirrored->number[0], remote.name);
+    return fail(Exit::io_error, "incomplete: {} keys of the bucket are not in the mirror on {} (named above)",
+                mirrored->number[0], remote.name);
   if (read->faults > 0)
     return fail(Exit::io_error,
                 "incomplete: {} of {} files were not as they should be when the mirror on {} was read over again ({}); its "
@@ -84,9 +86,11 @@ Result<Report> backup_bucket(Context& context, const policy::Plan& plan) {
     bytes = read->file_bytes;
   }
   if (served.fault()) return pass(served.error());
-  return Report{"mirrored",
+  Report report{"mirrored",
                 {monitor::bytes_field("size", bytes), monitor::number_field("files", figures.number[2]),
                  monitor::bytes_field("bytes", figures.number[1]), monitor::number_field("deleted", figures.number[4])}};
+  add_left_out(report.fields, figures.number[5]);
+  return report;
 }
 
 }  // namespace backupctl::step

@@ -19,14 +19,14 @@ std::string_view compression(std::string_view format) {
 }
 
 /// D1: what lies on the remote is, byte for byte, what was made here.
-Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std::string& name, const TreeRead& read) {
+Result<> verify_copy(RemoteFiles& remote, const std::string& service, const std::string& name, const FileDigest& made) {
   const auto there = remote.examine(service, name);
   if (!there) return pass(there.error());
-  if (there->first == read.archive_bytes && there->second == read.digest) return {};
+  if (there->first == made.size && there->second == made.digest) return {};
   return fail(Exit::bad_data,
               "what {} holds after the upload is not what was sent ({} bytes instead of {}, or another content): it was not "
               "made a backup, and nothing was deleted",
-              remote.remote().name, there->first, read.archive_bytes);
+              remote.remote().name, there->first, made.size);
 }
 
 }  // namespace
@@ -47,6 +47,7 @@ Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const
   const auto checked = remote.check_manifest(remote.layout().archive(service, manifest), service, archive, keys);
   if (!checked && checked.error().exit != Exit::bad_data) return pass(checked.error());
   presence.committed = checked && checked->number[2] == 1 && checked->number[0] == entry->size;
+  if (presence.committed && checked->number[6] != 1) presence.created = checked->number[1];
   return presence;
 }
 
@@ -83,12 +84,23 @@ Result<> commit(Context& context, RemoteFiles& remote, const std::string& servic
     if (auto removed = remote.remove(at(name + std::string(manifest_ending))); !removed) return removed;
   if (auto sent = remote.put(spool.path(), "archive", at(uploaded)); !sent) return sent;
   context.output.step(fmt::format("verifying {} on {}", name, remote.remote().name));
-  if (auto verified = verify_copy(remote, service, uploaded, read); !verified) {
+  if (auto verified = verify_copy(remote, service, uploaded, {read.archive_bytes, read.digest}); !verified) {
     static_cast<void>(remote.remove(at(uploaded)));
     return verified;
   }
+  const std::string globals = name + std::string(globals_ending);
+  const std::string sent_globals = uploaded == name ? globals : globals + std::string(partial_ending);
+  if (read.globals) {
+    if (auto sent = remote.put(spool.path(), globals_file, at(sent_globals)); !sent) return sent;
+    if (auto verified = verify_copy(remote, service, sent_globals, *read.globals); !verified) {
+      static_cast<void>(remote.remove(at(sent_globals)));
+      return verified;
+    }
+  }
   if (old_manifest && uploaded != name)
     if (auto removed = remote.remove(at(name + std::string(manifest_ending))); !removed) return removed;
+  if (read.globals && sent_globals != globals)
+    if (auto renamed = remote.rename(at(sent_globals), at(globals)); !renamed) return renamed;
   if (uploaded != name)
     if (auto renamed = remote.rename(at(uploaded), at(name)); !renamed) return renamed;
   // The checksum is the smaller of the two, so the manifest, which commits, comes last.

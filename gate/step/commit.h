@@ -18,6 +18,10 @@ inline constexpr std::string_view suspicious_ending = ".suspicious";
 inline constexpr std::string_view partial_ending = ".partial";
 inline constexpr std::string_view manifest_ending = ".manifest.json";
 inline constexpr std::string_view checksum_ending = ".sha256";
+/// Of the roles beside a PostgreSQL dump (postgres_globals.h).
+inline constexpr std::string_view globals_ending = ".globals.sql";
+inline constexpr const char* globals_file = "globals";           ///< in the spool
+inline constexpr std::string_view globals_name = "globals.sql";  ///< in a manifest
 
 /// How the operator makes an archive of this service, for sentences: "backupctl --archive NAME".
 std::string archive_command(const policy::Service& service);
@@ -25,6 +29,7 @@ std::string archive_command(const policy::Service& service);
 /// What a remote holds under an archive's name.
 struct Presence {
   bool committed = false;  ///< with a manifest that is complete, signed by a trusted key, and fits it in name, service and size
+  std::int64_t created = 0;    ///< unix seconds, by that manifest; 0 for what was adopted, of which nobody knows
   std::vector<Entry> entries;  ///< all that the service's folder of archives holds
 };
 Result<Presence> look_for(RemoteFiles& remote, const std::string& service, const std::string& archive, const std::string& keys);

@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
 #include "common/escape.h"
 #include "common/io.h"
 #include "gate/sandbox/helper.h"
+#include "gate/sandbox/memory.h"
 #include "gate/step/network_files.h"
 #include "gate/step/worker.h"
 
@@ -35,8 +37,17 @@ Result<state::Spool> write_secret(Context& context, const vault::SecretText& sec
 Result<> furnish(Worker& worker, const DatabaseClient& client, const state::Spool* secret) {
   if (auto shown = show_program(worker, client.argv[0]); !shown) return shown;
   if (auto shown = show_network_files(worker); !shown) return shown;
-  if (!client.socket.empty())
+  if (!client.socket.empty()) {
+    // Whoever listens there is told the password and believed: while the server stands still, any account could.
+    const std::string directory = client.socket.substr(0, client.socket.rfind('/'));
+    if (const std::string fault = plantable(directory); !fault.empty())
+      return fail(
+          Exit::bad_config,
+          "{} {}, so that any account could listen there in the server's place and be told the password; have the server "
+          "make its socket in a directory of its own, and name that in the policy",
+          directory, fault);
     if (auto shown = worker.show_file(client.socket); !shown) return shown;
+  }
   for (const std::string& certificate : client.certificates) {
     // Without it libpq verifies nothing, and whoever exchanges it chooses who is believed (X7).
     if (auto trusted = open_trusted(certificate); !trusted) return pass(trusted.error());
@@ -56,6 +67,14 @@ Result<UniqueFd> timer(std::chrono::seconds span) {
   if (!fd || ::timerfd_settime(fd.get(), 0, &at, nullptr) != 0)
     return fail_errno(Exit::unavailable, errno, "no timer could be made");
   return fd;
+}
+
+/// Whether the program itself had no memory left (libpq, PostgreSQL's fe_memutils.c, zmalloc.c); a server's own lack of it
+/// comes as an ERROR of its.
+bool ran_out_of_memory(const std::string& line) {
+  return (line.find("ut of memory") != std::string::npos || line.find("memory exhausted") != std::string::npos ||
+          line.find("annot allocate memory") != std::string::npos) &&
+         line.find("ERROR:") == std::string::npos && line.find("FATAL:") == std::string::npos;
 }
 
 /// NAME=secret, not moved while it grows.
@@ -91,6 +110,7 @@ Result<> show_program(Worker& worker, const std::string& program) {
 
 Result<ClientRun> run_client(Context& context, const DatabaseClient& client) {
   if (auto program = open_trusted_program(client.argv[0]); !program) return pass(program.error());
+  const std::uint64_t memory = sandbox::half_of_available_memory();
   auto worker = Worker::hire(context, client.network ? sandbox::RoleName::dumper : sandbox::RoleName::local_dumper);
   if (!worker) return pass(worker.error());
   std::optional<state::Spool> secret;
@@ -157,8 +177,13 @@ Result<ClientRun> run_client(Context& context, const DatabaseClient& client) {
   const Result<> ended = job.run();
   if (!ended && context.session.over()) return pass(ended.error());
   run.status = job.ending(place).status;
+  if (run.status != 0 && std::ranges::any_of(run.words, ran_out_of_memory))
+    run.words = {
+        fmt::format("{} needs more memory than it may have, half of what was available on this host ({}): free some, or "
+                    "look whether the data is what it should be",
+                    client.argv[0], monitor::human_bytes(static_cast<std::int64_t>(memory)))};
   // A client that failed said why; what a listener makes of half an output is no better answer.
-  if (!ended && run.status == 0) return pass(ended.error());
+  if (!ended && (run.status == 0 || run.status == 128 + SIGPIPE)) return pass(ended.error());
   if (listens && job.ending(listener).result) run.listened = *job.ending(listener).result;
   if (client.spool != nullptr)
     if (auto back = client.spool->take_back(); !back) return pass(back.error());

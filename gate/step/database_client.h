@@ -35,7 +35,7 @@ inline constexpr const char* secret_file = "/config/secret";
 /// How it ended. What a server said stands in its words: they are escaped (X10), and decide nothing but which error is told.
 struct ClientRun {
   int status = -1;                 ///< exit status, or 128 + signal
-  std::vector<std::string> words;  ///< the first lines of its standard error
+  std::vector<std::string> words;  ///< the first lines of its standard error; of one that got no more memory, that alone
   Record listened;                 ///< the listener's result
 };
 

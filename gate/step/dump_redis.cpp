@@ -7,6 +7,7 @@
 
 #include "common/io.h"
 #include "gate/sandbox/helper.h"
+#include "gate/sandbox/memory.h"
 #include "gate/step/dump_file.h"
 
 namespace backupctl::step {
@@ -51,9 +52,9 @@ Result<RdbContent> check_rdb(Context& context, state::Spool& spool, const std::s
   if (checked->status != 0 || found.number[4] != 1)
     return fail(
         Exit::bad_data,
-        "redis-check-rdb does not read the dump to its end: it is damaged, holds a module's data, or is of a Redis that "
-        "is newer than this host's redis-tools; {}",
-        state);
+        "redis-check-rdb does not read the dump to its end: it is damaged, holds a module's data, is of a Redis that is newer "
+        "than this host's redis-tools, or needs more memory than it may have, half of what is available ({}); {}",
+        monitor::human_bytes(static_cast<std::int64_t>(sandbox::half_of_available_memory())), state);
   if (::fstatat(spool.fd(), "archive", &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_size != found.number[3])
     return fail(Exit::bad_data, "the dump has {} bytes, and its content ends at {}; {}", st.st_size, found.number[3], state);
   return RdbContent{found.number[0], found.number[1]};

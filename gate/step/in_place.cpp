@@ -34,23 +34,22 @@ Error go_back(Context& context, const policy::Service& service, const state::Exc
       context, service, exchange.units, [&](const service::Names&) { return put_back_and_tell(context, service, exchange); },
       nullptr, after);
   if (!back && !state::read_exchange(context.state, service.name).value_or(exchange).has_value())
-    return {Exit::unavailable,
-            fmt::format("the service does not run on what was restored ({}); the old files are in place again, but {}", why,
-                        back.error().sentence)};
+    return {Exit::unavailable, fmt::format("the service does not run on what was restored ({}); {}, but {}", why,
+                                           exchange.gone_back(), back.error().sentence)};
   if (!back)
     return {Exit::unavailable, fmt::format("the service does not run on what was restored ({}), and going back failed: {}; see "
                                            "to it, then run backupctl --restore-rollback {}",
                                            why, back.error().sentence, service.name)};
   for (const state::Exchange::Area& area : exchange.areas) static_cast<void>(remove_stage(area.stage));
   return {Exit::unavailable,
-          fmt::format("the service does not run on what was restored ({}), so the old files are in place again, and it {}", why,
+          fmt::format("the service does not run on what was restored ({}), so {}, and it {}", why, exchange.gone_back(),
                       after == After::rest ? "is stopped: nothing of it ran before" : "runs as before")};
 }
 
 Error undecided(const policy::Service& service, const std::string& why) {
   return {Exit::unavailable, fmt::format("the service was not seen to run on what was restored ({}), and nothing more was "
                                          "changed: see that it runs and say the same --restore again, or "
-                                         "choose: --restore-rollback {} for the old files, --restore-commit {} to give them up",
+                                         "choose: --restore-rollback {} to go back, --restore-commit {} to stay with it",
                                          why, service.name, service.name)};
 }
 
@@ -62,9 +61,14 @@ Result<Report> conclude(Context& context, const policy::Service& service, state:
   exchange.phase = Phase::kept;
   if (auto written = state::write_exchange(context.state, exchange); !written) return pass(written.error());
   const std::string what = service.path.empty() ? fmt::format("{} volumes", exchange.areas.size()) : service.path;
-  Report report{fmt::format("restored {}; the old files are kept in {} until --restore-commit {} or --restore-rollback {}",
-                            what, exchange.stages(), service.name, service.name),
-                {monitor::text_field("archive", exchange.backup)}};
+  const std::string before =
+      exchange.replaced() ? fmt::format("the old files are kept in {} until --restore-commit {} or --restore-rollback {}",
+                                        exchange.stages(), service.name, service.name)
+                          : fmt::format(
+                                "nothing was there before: --restore-commit {} makes it final, --restore-rollback {} "
+                                "takes away what was restored",
+                                service.name, service.name);
+  Report report{fmt::format("restored {}; {}", what, before), {monitor::text_field("archive", exchange.backup)}};
   if (downtime > 0) report.fields.push_back(monitor::seconds_field("downtime", downtime));
   add_health(report.fields, seen.healthy);
   return report;
@@ -92,16 +96,22 @@ Result<state::Lock> hold_restore(Context& context, const std::string& service) {
 Result<std::optional<state::Exchange>> settled_record(Context& context, const policy::Service& service) {
   auto record = state::read_exchange(context.state, service.name);
   if (!record || !record->has_value() || !(*record)->broken_off()) return record;
+  const std::string undone = (*record)->gone_back();
   const auto settled = while_stopped(context, service, {}, [](const service::Names&) { return Result<>{}; });
   record = state::read_exchange(context.state, service.name);
   if (!record || (record->has_value() && (*record)->broken_off())) return settled ? record : pass(settled.error());
-  context.output.note("an earlier restore was broken off and is undone: the old files are in place", true);
+  context.output.note("an earlier restore was broken off and is undone: " + undone, true);
   if (!settled) context.output.note(settled.error().sentence, true);  // of files that do not let it start, others are wanted
   return record;
 }
 
 Result<> check_nothing_kept(const std::optional<state::Exchange>& earlier, const policy::Service& service) {
   if (!earlier) return {};
+  if (!earlier->replaced())
+    return fail(Exit::unavailable,
+                "an earlier restore ({}), before which nothing was there, is not decided yet; make it final with "
+                "--restore-commit {}, or have it taken away with --restore-rollback {}; nothing was done",
+                earlier->backup, service.name, service.name);
   return fail(
       Exit::unavailable,
       "the old files of an earlier restore ({}) are still kept; give them up with --restore-commit {}, or put them back with "
@@ -198,7 +208,8 @@ Result<Report> put_in_place(Context& context, const policy::Service& service, co
         if (auto done = state::exchange(context.state, exchange); !done) return done;
         exchanged = true;
         tell_journal(context, service.name,
-                     fmt::format("exchanged: {} is in place, the old files are in {}", exchange.backup, exchange.stages()));
+                     fmt::format("exchanged: {} is in place, {}", exchange.backup,
+                                 exchange.replaced() ? "the old files are in " + exchange.stages() : "where nothing was"));
         return {};
       },
       [&](const service::Names& started) -> Result<> {

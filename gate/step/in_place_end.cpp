@@ -37,7 +37,7 @@ Result<> forget_snapshots(Context& context, const policy::Service& service) {
 Result<> put_back_and_tell(Context& context, const policy::Service& service, const state::Exchange& exchange) {
   if (auto forgotten = forget_snapshots(context, service); !forgotten) return forgotten;
   if (auto back = state::put_back(context.state, exchange); !back) return back;
-  tell_journal(context, exchange.service, "the old files are in place again, instead of " + exchange.backup);
+  tell_journal(context, exchange.service, fmt::format("{}; restored was {}", exchange.gone_back(), exchange.backup));
   return {};
 }
 
@@ -66,6 +66,8 @@ Result<Report> restore_commit(Context& context, const std::string& name) {
   for (const std::string& stage : stages)
     if (!remove_stage(stage))
       return fail_errno(Exit::io_error, errno, "the restore is final, but not all of {} could be removed; try again", stage);
+  if (record->has_value() && !(*record)->replaced())
+    return Report{"the restore is final; nothing was there before it, so nothing had been put aside", {}};
   return Report{"what the restore had put aside is gone", {}};
 }
 
@@ -93,11 +95,9 @@ Result<Report> restore_rollback(Context& context, const std::string& name) {
   } else if (auto ended = end_lease(context.state, context.session, service.name); !ended) {
     return pass(ended.error());
   }
-  Report report{
-      fmt::format(
-          "the old files are in place again; what had been restored is in {} until --restore-commit {} or the next restore",
-          before->stages(), service.name),
-      {}};
+  Report report{fmt::format("{}; what had been restored is in {} until --restore-commit {} removes it, or the next restore",
+                            before->gone_back(), before->stages(), service.name),
+                {}};
   if (record->has_value() && after_going_back(service, **record) == After::rest)
     context.output.note("nothing of the service ran before the restore, so it is stopped", false);
   if (downtime > 0) report.fields.push_back(monitor::seconds_field("downtime", downtime));

@@ -6,7 +6,7 @@
 namespace backupctl::step {
 
 Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& service, const Source& source, CivilDate date,
-                                       state::Spool& spool, std::int64_t lacking) {
+                                       state::Spool& spool, std::int64_t lacking, std::int64_t left_out) {
   if (auto made = ensure_host_key(context); !made) return pass(made.error());
   const auto keys = config::trusted_keys(context.policy_path, context.policy.gate.state_dir);
   if (!keys) return pass(keys.error());
@@ -23,6 +23,7 @@ Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& 
   manifest.size = read->file_bytes;
   manifest.sha256 = read->files_digest;
   manifest.members = read->files;
+  manifest.left_out = left_out;
   if (auto written = write_signed(context, manifest, spool, mirror_manifest_file, *keys); !written)
     return pass(written.error());
   return read;

@@ -14,10 +14,10 @@ inline constexpr const char* mirror_manifest_file = "data.manifest.json";
 
 /// Lists the tree once more, as it stands now, and makes the signed manifest of its mirrors in the spool: what a mirror alone
 /// would lose, owners, modes, times, attributes, links, and the SHA-256 of each file (D7, X6).
-/// @param lacking  what is not in the mirror, and so cannot be read. @return what was read; with faults the manifest says
-/// "incomplete" (D2).
+/// @param lacking  what is not in the mirror, and so cannot be read. @param left_out  names that no mirror can have. @return
+/// what was read; with faults the manifest says "incomplete" (D2).
 Result<TreeRead> write_mirror_manifest(Context& context, const policy::Service& service, const Source& source, CivilDate date,
-                                       state::Spool& spool, std::int64_t lacking = 0);
+                                       state::Spool& spool, std::int64_t lacking = 0, std::int64_t left_out = 0);
 
 /// Sends it over the one that lies beside the mirror. Only after a sync that ended well: until then, and after a crash between
 /// mirror and manifest, the old one stays, and as it has every file's SHA-256 it vouches for no file that is not its own: a

@@ -20,11 +20,19 @@ std::int64_t allowance(const policy::Limit& limit, std::int64_t all) {
 /// with its journal would be stopped every time. Deletions count from the first.
 constexpr std::int64_t few_files = 10;
 
+/// How often rclone counts a file as deleted that it moves into the history, beyond the once of one that the source no longer
+/// has: for the one of that name that lies there since an earlier run of the day, and, where nothing can be renamed, for the
+/// file itself, which is copied and deleted.
+std::int64_t uncounted(const remote::Mirror& mirror, const remote::Capabilities& can) {
+  return mirror.history.empty() ? 0 : can.rename ? 1 : 2;
+}
+
 /// D3: a run that would delete or overwrite more than the policy allows stops before it has changed anything.
 struct Allowed {
   std::int64_t deletions =
       0;  ///< Mirror::most_deleted of the mirror itself: a tree in use may lose its files after it was compared
   std::int64_t passed_over = 0;  ///< names that rclone logged as errors and went on without: it ended well all the same
+  std::int64_t odd = 0;          ///< of those, the ones that can be no paths
 };
 Result<Allowed> guard(RemoteFiles& remote, const MirrorSubject& subject, const remote::Mirror& mirror, const Source& source) {
   auto counted = remote.mirror(mirror, source.tree.get(), source.databases.files(), true);
@@ -33,9 +41,9 @@ Result<Allowed> guard(RemoteFiles& remote, const MirrorSubject& subject, const r
       std::tuple(counted->figures.number[0], counted->figures.number[1], counted->figures.number[2]);
   const std::int64_t counted_replaced = replaced > few_files ? replaced : 0;
   const std::int64_t allowed = allowance(subject.guard.max_delete_files, all);
-  const bool counts_twice = !mirror.history.empty() && !remote.can().rename;
   if (deleted + counted_replaced <= allowed)
-    return Allowed{counts_twice ? 2 * allowed + replaced + few_files : allowed, counted->figures.number[4]};
+    return Allowed{allowed + uncounted(mirror, remote.can()) * (allowed + replaced + few_files), counted->figures.number[4],
+                   counted->figures.number[5]};
   return fail(Exit::bad_data,
               "the mirror of {} on {} holds {} files, and this run would delete {} and overwrite {} of them, more than the "
               "policy allows "
@@ -106,7 +114,8 @@ Result<Record> mirror_to(Context& context, const policy::Remote& remote, const M
                 ran->figures.number[0], remote.name);
   if (auto pruned = prune_history(context, *files, subject, today); !pruned) return pass(pruned.error());
   if (auto closed = files->close(); !closed) return pass(closed.error());
-  ran->figures.number[0] = allowed->passed_over;
+  ran->figures.number[0] = allowed->passed_over - allowed->odd;
+  ran->figures.number[5] = allowed->odd;
   return ran->figures;
 }
 

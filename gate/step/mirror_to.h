@@ -30,9 +30,9 @@ struct MirrorSubject {
 
 /// One remote's mirror: guard (D3), mirror, and of the history what is older than the policy keeps. Of a bucket, every prefix
 /// of which must hold something, rclone has both credentials, and copies from server to server.
-/// @param source  of a bucket an empty one. @return rclone's figures (gate/relay/progress.h), but for number[0]: names
-/// that it passed over, keys that no path can have (D2). Error: Exit::bad_data, the guard, and nothing was changed;
-/// Exit::io_error, it is incomplete; a remote's own.
+/// @param source  of a bucket an empty one. @return rclone's figures (gate/relay/progress.h), but for number[0],
+/// names that it passed over (D2), and [5], keys that it passed over because no path can be as they are. Error: Exit::bad_data,
+/// the guard, and nothing was changed; Exit::io_error, it is incomplete; a remote's own.
 Result<Record> mirror_to(Context& context, const policy::Remote& remote, const MirrorSubject& subject, const Source& source,
                          CivilDate today);
 

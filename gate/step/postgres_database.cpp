@@ -14,9 +14,6 @@ namespace {
 
 constexpr const char* unchanged = "the database is as it was";
 
-// Who may make functions in a schema of the search path could have ours run his (CVE-2018-1058).
-constexpr const char* own_names_alone = "SELECT pg_catalog.set_config('search_path', '', false);\n";
-
 // A right is not needed for any of these: pg_stat_activity shows everybody who is connected, and of the server's own processes
 // (autovacuum) that they are nobody.
 constexpr const char* look_script = R"(SELECT 'clients', count(*) FROM pg_catalog.pg_stat_activity
@@ -25,15 +22,15 @@ UNION ALL SELECT 'tables', count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.p
   WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%';
 )";
 // Which files the tables' rows lie in: another answer than before means that they were exchanged, or may have been. A
-// connection of ours that lives on may be about to.
-constexpr const char* mark_script = R"(SELECT 'mark', CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'backupctl' AND pid <> pg_backend_pid()) THEN -1
-  ELSE ('x' || substr(md5(coalesce(string_agg(c.oid || ':' || c.relfilenode, ',' ORDER BY c.oid), '')), 1, 15))::bit(60)::bigint END
+// connection of ours that lives on may be about to; it is looked for first, since what it commits is seen by the statement
+// after.
+constexpr const char* mark_script = R"(SELECT 'busy', count(*) FROM pg_catalog.pg_stat_activity
+  WHERE datname = current_database() AND application_name = 'backupctl' AND pid <> pg_backend_pid();
+SELECT 'mark', ('x' || substr(md5(coalesce(string_agg(c.oid || ':' || c.relfilenode, ',' ORDER BY c.oid), '')), 1, 15))::bit(60)::bigint
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%';
 )";
 constexpr const char* exists_script = "SELECT 'databases', count(*) FROM pg_catalog.pg_database WHERE datname = :'name';\n";
-constexpr const char* maintenance = "postgres";  // which every server has (createdb(1), --maintenance-db)
 constexpr const char* find_script = R"(SELECT format('%I.%I', n.nspname, c.relname), 1 FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND n.nspname = :'schema' AND c.relname = :'table';
@@ -44,19 +41,18 @@ constexpr const char* rows_script = R"(SELECT format(CASE WHEN EXISTS (SELECT FR
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' \gexec
 )";
-constexpr const char* create_script = "SELECT format('CREATE DATABASE %I', :'name') \\gexec\n";
+constexpr const char* drop_script = R"(SELECT format('DROP DATABASE %I', :'name') \gexec
+)";
+// A table is restored into a schema that may not be there.
+constexpr const char* schema_script = R"(SELECT format('CREATE SCHEMA %I', :'schema')
+  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = :'schema') \gexec
+)";
 // Who holds the table locked all the time keeps a restore from nothing but beginning.
 constexpr const char* truncate_script =
     "SET LOCAL lock_timeout = '30s';\nSELECT format('TRUNCATE TABLE ONLY %I.%I', :'schema', :'table') \\gexec\n";
 
 std::vector<std::string> variables_of(const TableName& table) {
   return {"--set=schema=" + table.schema, "--set=table=" + table.table};
-}
-
-std::vector<std::string> psql_args(std::vector<std::string> more) {
-  std::vector<std::string> args = {"--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1"};
-  args.insert(args.end(), more.begin(), more.end());
-  return args;
 }
 
 std::string quoted(const std::string& name) {
@@ -70,6 +66,14 @@ Result<> write_new(const state::Spool& spool, const char* name, const std::strin
   if (!file || ::fchmod(file.get(), 0644) != 0)
     return fail_errno(Exit::io_error, errno, "cannot write in {}; {}", spool.path(), unchanged);
   return write_all(file.get(), text);
+}
+
+/// A folder with a list of entries for pg_restore(1), --use-list.
+Result<state::Spool> list_in_spool(Context& context, const std::string& list) {
+  auto spool = state::Spool::make(context.state);
+  if (!spool) return spool;
+  if (auto written = write_new(*spool, "list", list); !written) return pass(written.error());
+  return spool;
 }
 
 }  // namespace
@@ -86,13 +90,7 @@ tl::unexpected<Error> PostgresDatabase::failed(const ClientRun& run, const std::
 
 Result<ClientRun> PostgresDatabase::ask(const std::string& script, std::vector<std::string> variables, const std::string& doing,
                                         monitor::Job::OnRecord on_record, const char* database) {
-  const auto in = memory_file(own_names_alone + script);
-  if (!in) return pass(in.error());
-  std::vector<std::string> args = psql_args({"--no-align", "--tuples-only", "--field-separator=\t"});
-  args.insert(args.end(), variables.begin(), variables.end());
-  const std::string asked = database != nullptr ? database : name_;
-  auto ran =
-      client_->run("psql", args, &asked, {.in = in->get(), .listener = {"query-rows"}, .on_record = std::move(on_record)});
+  auto ran = client_->ask(database != nullptr ? database : name_, script, std::move(variables), std::move(on_record));
   if (ran && ran->status != 0) return failed(*ran, doing);
   return ran;
 }
@@ -116,28 +114,89 @@ Result<PostgresDatabase::Found> PostgresDatabase::look() {
         if (record.kind == Record::Kind::entry) databases = record.number[0];
         return record.kind == Record::Kind::entry;
       },
-      maintenance);
+      maintenance_database);
   if (!asked || databases > 0) return pass(ran.error());
   return Found{};
 }
 
 Result<std::int64_t> PostgresDatabase::mark() {
-  std::int64_t mark = -1;
+  std::int64_t mark = -1, busy = 1;
   const auto ran = ask(mark_script, {}, "look into the database of", [&](const Record& record) {
-    if (record.kind == Record::Kind::entry) mark = record.number[0];
+    if (record.kind == Record::Kind::entry) (record.view() == "busy" ? busy : mark) = record.number[0];
     return record.kind == Record::Kind::entry;
   });
   if (!ran) return pass(ran.error());
-  return mark;
+  return busy > 0 ? -1 : mark;
 }
 
-Result<> PostgresDatabase::create() {
-  const auto in = memory_file(std::string(own_names_alone) + create_script);
-  if (!in) return pass(in.error());
-  const std::string other = maintenance;
-  const auto ran = client_->run("psql", psql_args({"--set=name=" + name_}), &other, {.in = in->get()});
+Result<bool> PostgresDatabase::create_as_dumped(int dump) {
+  if (::lseek(dump, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the dump; {}", unchanged);
+  std::string list;
+  const auto read = client_->run("pg_restore", {"--create", "--list"}, nullptr,
+                                 {.in = dump, .listener = {"dump-database", name_}, .on_record = [&](const Record& record) {
+                                    if (record.kind == Record::Kind::entry) list += fmt::format("{};\n", record.number[0]);
+                                    return record.kind == Record::Kind::entry;
+                                  }});
+  if (!read) return pass(read.error());
+  if (read->status != 0) return failed(*read, "read the dump of");
+  if (list.empty()) return false;
+  auto spool = list_in_spool(*context_, list);
+  if (!spool) return pass(spool.error());
+  if (::lseek(dump, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the dump; {}", unchanged);
+  const std::string other = maintenance_database;
+  const auto ran =
+      client_->run("pg_restore", {"--create", "--exit-on-error", "--no-password", "--use-list=/spool/list", "--dbname="},
+                   &other, {.spool = &*spool, .in = dump});
   if (!ran) return pass(ran.error());
-  return ran->status == 0 ? Result<>{} : failed(*ran, "make the database " + name_ + " for");
+  const auto found = look();
+  if (!found) return pass(found.error());
+  created_ = found->exists;  // it was not there a moment ago
+  if (ran->status == 0) return created_;
+  if (!found->exists)
+    return tl::make_unexpected(client_->error(*ran, "make the database of",
+                                              "make it by hand as it should be (createdb), and say the same --restore again"));
+  context_->output.note(
+      client_->error(*ran, "make the database of", "it is there, without all of its owner, rights and settings").sentence,
+      true);
+  return true;
+}
+
+Result<std::string> PostgresDatabase::clause_of(int dump) {
+  if (::lseek(dump, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the dump; {}", unchanged);
+  std::string clause;
+  const auto read = client_->run("pg_restore", {"--create", "--schema-only", "--file=-"}, nullptr,
+                                 {.in = dump, .listener = {"database-clause"}, .on_record = [&](const Record& record) {
+                                    if (record.kind == Record::Kind::entry) clause = record.view();
+                                    return record.kind == Record::Kind::entry;
+                                  }});
+  if (!read) return pass(read.error());
+  if (read->status != 0) return failed(*read, "read the dump of");
+  return clause;
+}
+
+Result<> PostgresDatabase::create(int dump) {
+  const auto made = create_as_dumped(dump);
+  if (!made) return pass(made.error());
+  if (*made) return {};
+  const auto clause = clause_of(dump);
+  if (!clause) return pass(clause.error());
+  const auto in =
+      memory_file(fmt::format("{}CREATE DATABASE :\"name\" WITH TEMPLATE = template0 {};\n", own_names_alone, *clause));
+  if (!in) return pass(in.error());
+  const std::string other = maintenance_database;
+  const auto ran = client_->run("psql", PostgresClient::psql_args({"--set=name=" + name_}), &other, {.in = in->get()});
+  if (!ran) return pass(ran.error());
+  created_ = ran->status == 0;
+  return created_ ? Result<>{} : failed(*ran, "make the database " + name_ + " for");
+}
+
+void PostgresDatabase::drop_created() {
+  if (const auto found = look(); !created_ || !found || found->tables > 0) return;
+  created_ = false;
+  const auto dropped = ask(
+      drop_script, {"--set=name=" + name_}, "take away the empty database of", [](const Record&) { return false; },
+      maintenance_database);
+  if (!dropped) context_->output.note(dropped.error().sentence, true);
 }
 
 Result<std::string> PostgresDatabase::find(const TableName& table) {
@@ -200,11 +259,8 @@ Result<state::Spool> PostgresDatabase::list_of(int dump, const TableName& table,
   if (list.empty())
     return fail(Exit::bad_data, "the dump holds no table {}.{}{}, so {} (pg_restore --list shows what it holds)", table.schema,
                 table.table, kinds.size() == 1 ? " with rows of its own" : "", unchanged);
-  auto spool = state::Spool::make(context_->state);
-  if (!spool) return spool;
-  if (auto written = write_new(*spool, "list", list); !written) return pass(written.error());
   if (::lseek(dump, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read the dump; {}", unchanged);
-  return spool;
+  return list_in_spool(*context_, list);
 }
 
 Result<> PostgresDatabase::restore_table(int dump, const TableName& table, bool foreign_keys) {
@@ -212,6 +268,7 @@ Result<> PostgresDatabase::restore_table(int dump, const TableName& table, bool 
   if (foreign_keys) kinds.push_back(relay::Belonging::foreign_key);
   auto spool = list_of(dump, table, kinds);
   if (!spool) return pass(spool.error());
+  if (auto made = ask(schema_script, {"--set=schema=" + table.schema}, "make a schema for"); !made) return pass(made.error());
   const auto ran = client_->run("pg_restore", {"--single-transaction", "--no-password", "--use-list=/spool/list", "--dbname="},
                                 &name_, {.spool = &*spool, .in = dump});
   if (!ran) return pass(ran.error());
@@ -229,7 +286,8 @@ Result<> PostgresDatabase::restore_rows(int dump, const TableName& table) {
                                  {.spool = &*spool, .in = dump, .out = script.get()});
   if (!read) return pass(read.error());
   if (read->status != 0) return failed(*read, "read the dump of");
-  std::vector<std::string> args = psql_args({"--single-transaction", "--file=/spool/truncate.sql", "--file=/spool/rows.sql"});
+  std::vector<std::string> args =
+      PostgresClient::psql_args({"--single-transaction", "--file=/spool/truncate.sql", "--file=/spool/rows.sql"});
   for (const std::string& variable : variables_of(table)) args.push_back(variable);
   const auto ran = client_->run("psql", args, &name_, {.spool = &*spool});
   if (!ran) return pass(ran.error());

@@ -35,8 +35,12 @@ class PostgresDatabase {
   Result<Found> look();
   /// Another number than before: its tables were exchanged since, or may have been; -1: they may be just now.
   Result<std::int64_t> mark();
-  /// Makes it, empty. Error: PostgresClient's.
-  Result<> create();
+  /// Makes it, empty, as that of the dump was: with its encoding, locale, owner, rights and settings where the dump is of a
+  /// database of this name, with encoding and locale where not (or with what the server gives to new ones, if they cannot be
+  /// told). What of it the server does not take is noted. Error: PostgresClient's.
+  Result<> create(int dump);
+  /// Takes away what create() made, as long as nobody is in it and it holds no table.
+  void drop_created();
   /// The table's name as SQL quotes it, with schema; empty where it is not there.
   Result<std::string> find(const TableName& table);
   /// Counts every row there is.
@@ -55,6 +59,9 @@ class PostgresDatabase {
   Result<> restore_rows(int dump, const TableName& table);
 
  private:
+  /// Whether the server made it.
+  Result<bool> create_as_dumped(int dump);
+  Result<std::string> clause_of(int dump);
   Result<ClientRun> ask(const std::string& script, std::vector<std::string> variables, const std::string& doing,
                         monitor::Job::OnRecord on_record = {}, const char* database = nullptr);
   /// A folder with a list of the entries of the dump that are the table's (pg_restore(1), --use-list).
@@ -64,6 +71,7 @@ class PostgresDatabase {
   Context* context_;
   PostgresClient* client_;
   std::string name_;
+  bool created_ = false;
 };
 
 }  // namespace backupctl::step

@@ -18,7 +18,7 @@ using Phase = state::Recovery::Phase;
 
 /// What a restore would take.
 struct Newest {
-  std::string name, from;
+  std::string name, from, wish;  ///< wish: what --restore is told to take this one
   CivilDate date;
   std::int64_t bytes = 0;
 };
@@ -35,17 +35,20 @@ Result<Newest> find_newest(Context& context, const policy::Service& service) {
   if (service.source == policy::SourceKind::volumes) {
     const auto found = find_snapshot(context, service, {}, *keys);
     if (!found) return pass(found.error());
-    return Newest{"snapshot " + found->id, found->from, date_of(found->id), found->record.bytes()};
+    return Newest{"snapshot " + found->id, found->from, "--snapshot-id " + found->id, date_of(found->id),
+                  found->record.bytes()};
   }
   if (recovery_wish(service).mirror) {
     const auto found = find_mirror(context, service, *keys, service.remotes);
     if (!found) return pass(found.error());
+    if (auto may = check_in_place(context, service, *found); !may) return pass(may.error());
     const auto date = date_in_zone(found->record.number[1], context.policy.gate.timezone);
-    return Newest{"mirror", found->remote->name, date.value_or(CivilDate{}), found->bytes()};
+    return Newest{"mirror", found->remote->name, "--mirror", date.value_or(CivilDate{}), found->bytes()};
   }
   const auto found = find_archive(context, service, {}, *keys, service.remotes);
   if (!found) return pass(found.error());
-  return Newest{found->name, found->remote->name, found->date, found->manifest.number[0]};
+  return Newest{found->name, found->remote->name, "--archive " + format_date(found->date), found->date,
+                found->manifest.number[0]};
 }
 
 Error decide_first(const std::string& service, const std::string& backup) {
@@ -58,18 +61,19 @@ Error decide_first(const std::string& service, const std::string& backup) {
 
 /// D6: old files of another restore are somebody's to decide about, and that before anything is stopped.
 Result<> check_free(Context& context, const policy::Service& service, Phase before) {
-  if (before == Phase::begun) return {};
   const auto exchange = state::read_exchange(context.state, service.name);
   if (!exchange) return pass(exchange.error());
-  if (exchange->has_value() && (*exchange)->phase == state::Exchange::Phase::kept)
+  if (exchange->has_value() && (*exchange)->phase == state::Exchange::Phase::kept &&
+      (before != Phase::begun || is_of_paths(**exchange, service)))
     return tl::make_unexpected(decide_first(service.name, " (" + (*exchange)->backup + ")"));
+  if (before == Phase::begun) return {};
   const auto kept = state::open_kept(context.state, service.name);
   if (!kept) return pass(kept.error());
   if (kept->has_value()) return tl::make_unexpected(decide_first(service.name, ""));
   return {};
 }
 
-Result<std::string> outlook_of_start(Context& context, const policy::Recovery& plan, const policy::Controller& controller) {
+Result<Outlook> outlook_of_start(Context& context, const policy::Recovery& plan, const policy::Controller& controller) {
   std::string text;
   for (const policy::Service& service : users_of(context.policy, plan, controller)) {
     const auto state = service::query(controller, service.name, controller_runner(context.session));
@@ -79,7 +83,7 @@ Result<std::string> outlook_of_start(Context& context, const policy::Recovery& p
     else if (!state->to_stop().empty() && text.empty())
       text = "runs now";
   }
-  return text.empty() ? "stands still now" : text;
+  return Outlook{.text = text.empty() ? "stands still now" : text, .rests = text.empty()};
 }
 
 }  // namespace
@@ -95,13 +99,9 @@ Outlook estimate(Context& context, const std::string& step) {
 }
 
 Result<Outlook> look_ahead(Context& context, const policy::Recovery& plan, const std::string& step, Phase before) {
+  if (const policy::Controller* controller = started_by(context.policy, step); controller != nullptr)
+    return outlook_of_start(context, plan, *controller);
   Outlook outlook = estimate(context, step);
-  if (const policy::Controller* controller = started_by(context.policy, step); controller != nullptr) {
-    auto text = outlook_of_start(context, plan, *controller);
-    if (!text) return pass(text.error());
-    outlook.text = std::move(*text);
-    return outlook;
-  }
   const auto service = restorable(context, step);
   if (!service) return pass(service.error());
   if (auto none = check_free(context, **service, before); !none) return pass(none.error());
@@ -114,8 +114,8 @@ Result<Outlook> look_ahead(Context& context, const policy::Recovery& plan, const
     return fail(
         Exit::bad_data,
         "the newest backup of {} on its remotes is {}, and this host committed a newer one on {}: somebody removed or hid "
-        "backups; if that is the one to take, restore it by its date (--restore {}), and leave this step out",
-        step, newest->name, format_date(*history->newest_committed), step);
+        "backups; if that is the one to take, say so (--restore {} {}), and go on with the step behind (--from)",
+        step, newest->name, format_date(*history->newest_committed), step, newest->wish);
   outlook.text = fmt::format("{} of {}, {}, from {}", newest->name, format_date(newest->date),
                              monitor::human_bytes(newest->bytes), newest->from);
   return outlook;

@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "gate/lease/store.h"
-#include "gate/state/exchange_record.h"
 #include "gate/state/kept.h"
-#include "gate/state/lock.h"
 #include "gate/step/health.h"
 #include "gate/step/proof.h"
 #include "gate/step/runner.h"
 #include "gate/step/service_start.h"
 #include "gate/step/service_stop.h"
+#include "gate/step/while_stopped.h"
 #include "policy/retention.h"
 
 namespace backupctl::step {
@@ -21,11 +20,7 @@ constexpr std::string_view start_word = "start:";
 
 /// Stops what runs of a service, and takes over the lease that it may have: its guardian would start it in the middle.
 Result<> bring_to_rest(Context& context, const policy::Service& service, const policy::Controller& controller) {
-  const auto wait = context.policy.gate.lock_wait;
-  const auto lock = state::take_any(
-      context.state, {"service-" + service.name}, wait, context.session,
-      fmt::format("another step of {} has run for {} s, so nothing was restored; try again later", service.name, wait.count()),
-      start_lock(service.name));
+  const auto lock = hold_service(context, service.name, "nothing was restored");
   if (!lock) return pass(lock.error());
   const auto lease = lease::read(context.state.fd(), service.name);
   if (!lease) return pass(lease.error());
@@ -59,7 +54,8 @@ Result<Report> restore_service(Context& context, const policy::Service& service,
   RestoreWish wish = recovery_wish(service);
   const auto earlier = state::read_exchange(context.state, service.name);
   if (!earlier) return pass(earlier.error());
-  if (earlier->has_value() && (*earlier)->phase == state::Exchange::Phase::kept && before == Phase::begun) {
+  if (earlier->has_value() && (*earlier)->phase == state::Exchange::Phase::kept && before == Phase::begun &&
+      !is_of_paths(**earlier, service)) {
     if (!service.probe.empty())
       return fail(
           Exit::unavailable,
@@ -129,6 +125,12 @@ const policy::Controller* started_by(const policy::Policy& policy, const std::st
   if (!step.starts_with(start_word)) return nullptr;
   const auto found = policy.controllers.find(step.substr(start_word.size()));
   return found == policy.controllers.end() ? nullptr : &found->second;
+}
+
+bool is_of_paths(const state::Exchange& exchange, const policy::Service& service) {
+  // A whole tree changes places in the directory above it, or entry by entry.
+  return std::any_of(exchange.areas.begin(), exchange.areas.end(),
+                     [&](const state::Exchange::Area& area) { return !area.entries && area.base == service.path; });
 }
 
 RestoreWish recovery_wish(const policy::Service& service) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/civil_date.h"
+#include "gate/state/exchange_record.h"
 #include "gate/state/recovery.h"
 #include "gate/step/restore.h"
 #include "gate/step/step.h"
@@ -18,11 +19,15 @@ const policy::Controller* started_by(const policy::Policy& policy, const std::st
 /// What a step that restores wants: the newest verified backup, in place.
 RestoreWish recovery_wish(const policy::Service& service);
 
+/// Of a tree: what was restored are single paths of it, by the operator's --only, and so no step of a plan's.
+bool is_of_paths(const state::Exchange& exchange, const policy::Service& service);
+
 /// What a step would do now.
 struct Outlook {
   std::string text;
   std::optional<double> seconds = {};  ///< as the last drill took
   std::string drilled = {};            ///< its date
+  bool rests = false;                  ///< of a step that starts: nothing of it runs now
 };
 /// How long a step may take, by the last drill; `text` is left empty.
 Outlook estimate(Context& context, const std::string& step);

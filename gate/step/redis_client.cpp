@@ -10,6 +10,7 @@ namespace {
 namespace redis_state = relay::redis_state;
 
 constexpr const char* program = "/usr/bin/redis-cli";  // Debian, redis-tools
+constexpr std::string_view no_answer = "the server does not answer";
 constexpr const char* host_certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /// What redis-cli and the server say (Redis 6.2 to 7.2), and what it means. What comes first is the reason of what follows.
@@ -35,9 +36,10 @@ constexpr Hint hints[] = {
     {"wrong version number", Exit::bad_config, "the server has no TLS on this port"},
     {"SSL_connect failed", Exit::unavailable, "no TLS connection could be made"},
     {"No space left on device", Exit::io_error, "a disk is full"},
-    {"Connection refused", Exit::unavailable, "the server does not answer"},
-    {"Connection timed out", Exit::unavailable, "the server does not answer"},
-    {"No such file or directory", Exit::unavailable, "the server does not answer"},
+    {"Connection refused", Exit::unavailable, no_answer},
+    {"Connection timed out", Exit::unavailable, no_answer},
+    {"No route to host", Exit::unavailable, no_answer},
+    {"No such file or directory", Exit::unavailable, "its socket is not there"},
     {"Name or service not known", Exit::unavailable, "the server's name is not known"},
     {"Temporary failure in name resolution", Exit::unavailable, "names cannot be looked up now"},
     {"Connection reset by peer", Exit::unavailable, "the server ended the connection"},
@@ -46,6 +48,14 @@ constexpr Hint hints[] = {
 };
 
 constexpr std::string_view restarted = "the server was restarted meanwhile";
+
+/// What the first line that means something means, and that line; nullptr without one.
+std::pair<const Hint*, const std::string*> meaning(const ClientRun& run) {
+  for (const Hint& hint : hints)
+    for (const std::string& line : run.words)
+      if (line.find(hint.part) != std::string::npos) return {&hint, &line};
+  return {nullptr, nullptr};
+}
 
 }  // namespace
 
@@ -108,7 +118,7 @@ Result<> RedisClient::say(const std::vector<std::string>& command, const std::st
   return {};
 }
 
-Result<RedisInfo> RedisClient::info(const std::string& doing, const std::string& state) {
+Result<RedisInfo> RedisClient::info(const std::string& doing, const std::string& state, bool* silent) {
   RedisInfo info;
   const auto said = run({"INFO"}, {.listener = {"redis-info"},
                                    .on_record =
@@ -119,7 +129,11 @@ Result<RedisInfo> RedisClient::info(const std::string& doing, const std::string&
                                        },
                                    .limit = answer_limit});
   if (!said) return fail(said.error().exit, "cannot {} {}: {}; {}", doing, service_->name, said.error().sentence, state);
-  if (said->status != 0) return pass(error(*said, doing, state));
+  if (said->status != 0) {
+    const Hint* hint = meaning(*said).first;
+    if (silent != nullptr && hint != nullptr && hint->words == no_answer) *silent = true;
+    return pass(error(*said, doing, state));
+  }
   info.record = said->listened;
   return info;
 }
@@ -180,10 +194,8 @@ Result<> RedisClient::rewrite(const std::string& doing, const std::string& state
 }
 
 Error RedisClient::error(const ClientRun& run, const std::string& doing, const std::string& state) const {
-  for (const Hint& hint : hints)
-    for (const std::string& line : run.words)
-      if (line.find(hint.part) != std::string::npos)
-        return {hint.exit, fmt::format("cannot {} {}: {} ({}); {}", doing, service_->name, hint.words, line, state)};
+  if (const auto [hint, line] = meaning(run); hint != nullptr)
+    return {hint->exit, fmt::format("cannot {} {}: {} ({}); {}", doing, service_->name, hint->words, *line, state)};
   if (run.status == 128 + SIGKILL)
     return {Exit::unavailable, fmt::format("cannot {} {}: the server does not answer in {} s (a port without TLS, or with it, "
                                            "does so too); {}",

@@ -36,7 +36,8 @@ class RedisClient {
   /// A single command. @param doing, state  as error() takes them. @param limit  0: as long as the session
   Result<> say(const std::vector<std::string>& command, const std::string& doing, const std::string& state,
                std::chrono::seconds limit = answer_limit);
-  Result<RedisInfo> info(const std::string& doing, const std::string& state);
+  /// @param silent  set where nobody listens at the server's address, which ends with an Error
+  Result<RedisInfo> info(const std::string& doing, const std::string& state, bool* silent = nullptr);
 
   /// Has the server save what it holds (BGSAVE), and waits for the end: a save of its own that runs is waited for first. The
   /// save is ours, and good, when the server took the command, is the same run still, saves no more, calls the last save good,

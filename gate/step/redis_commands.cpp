@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
 #include "common/io.h"
 #include "gate/sandbox/helper.h"
+#include "gate/sandbox/memory.h"
 #include "gate/step/network_files.h"
 
 namespace backupctl::step {
@@ -20,7 +22,7 @@ namespace redis_state = relay::redis_state;
 constexpr const char* program = "/usr/bin/redis-server";  // Debian, redis-server
 constexpr const char* untouched = "nothing was touched";
 constexpr const char* doing = "read the dump of";
-constexpr std::size_t copy_at_once = std::size_t{1} << 30;
+constexpr std::int64_t copy_at_once = std::int64_t{1} << 30;
 /// A server ends when a dump names a database that it was not made for; each takes some hundred bytes here.
 constexpr int most_databases = 10'000;
 
@@ -79,9 +81,10 @@ Result<RedisInfo> wait_until_loaded(Context& context, const policy::Service& ser
     if (!loader.runs())
       return fail(
           Exit::bad_data,
-          "this host's redis-server does not load the dump of {}: it is of a newer Redis, has more than {} databases, or "
-          "holds a module's data; {}",
-          service.name, most_databases, untouched);
+          "this host's redis-server does not load the dump of {}: it is of a newer Redis, has more than {} databases, holds a "
+          "module's data, or needs more memory than it may have, half of what is available ({}); {}",
+          service.name, most_databases, monitor::human_bytes(static_cast<std::int64_t>(sandbox::half_of_available_memory())),
+          untouched);
     struct stat st {};
     if (::fstatat(spool.fd(), Loader::socket_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
       auto info = client.info(doing, untouched);
@@ -94,13 +97,15 @@ Result<RedisInfo> wait_until_loaded(Context& context, const policy::Service& ser
 
 }  // namespace
 
-Result<> copy_file(int from, int to) {
-  if (::lseek(from, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read a dump");
-  for (;;) {
-    const ssize_t n = ::sendfile(to, from, nullptr, copy_at_once);
+Result<> copy_file(int from, int to, std::int64_t most) {
+  if (::lseek(from, 0, SEEK_SET) != 0) return fail_errno(Exit::io_error, errno, "cannot read a file of Redis");
+  while (most > 0) {
+    const ssize_t n = ::sendfile(to, from, nullptr, static_cast<std::size_t>(std::min(most, copy_at_once)));
     if (n == 0) return {};
-    if (n < 0 && errno != EINTR) return fail_errno(Exit::io_error, errno, "cannot copy a dump; {}", untouched);
+    if (n < 0 && errno != EINTR) return fail_errno(Exit::io_error, errno, "cannot copy a file of Redis; {}", untouched);
+    if (n > 0) most -= n;
   }
+  return {};
 }
 
 Result<state::Spool> copy_to_spool(Context& context, int file) {

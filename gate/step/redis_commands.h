@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "gate/state/spool.h"
 #include "gate/step/redis_client.h"
 
@@ -20,7 +22,7 @@ Result<RedisCommands> commands_of(Context& context, const policy::Service& servi
 
 /// A spool folder that holds a copy of the file, from its start, as `archive`. Error: Exit::io_error.
 Result<state::Spool> copy_to_spool(Context& context, int file);
-/// Copies all of an open file to another. Error: Exit::io_error.
-Result<> copy_file(int from, int to);
+/// Copies an open file to another, all of it or its first bytes. Error: Exit::io_error.
+Result<> copy_file(int from, int to, std::int64_t most = INT64_MAX);
 
 }  // namespace backupctl::step

@@ -19,6 +19,12 @@ namespace {
 /// In the cage.
 std::string in_spool(const std::string& file) { return std::string(sandbox::spool_dir) + "/" + file; }
 
+/// Of a directory remote: relative to its directory.
+std::string beneath(std::string path) {
+  path.erase(0, path.find_first_not_of('/', std::string_view(sandbox::target_dir).size()));
+  return path;
+}
+
 }  // namespace
 
 const Entry* find(const std::vector<Entry>& entries, std::string_view name) {
@@ -53,12 +59,13 @@ Result<bool> RemoteFiles::holds_anything(const std::string& directory) {
 }
 
 Result<UniqueFd> RemoteFiles::open_directory(const std::string& directory) {
-  std::string below = directory.substr(std::string_view(sandbox::target_dir).size());
-  below.erase(0, below.find_first_not_of('/'));
+  const std::string below = beneath(directory);
   UniqueFd fd = open_beneath(directory_.get(), below.c_str(), O_RDONLY | O_DIRECTORY);
   if (!fd) return fail_errno(Exit::io_error, errno, "cannot open {} of the remote {}", below, remote_->name);
   return fd;
 }
+
+std::string RemoteFiles::path_here(const std::string& directory) const { return remote_->directory + "/" + beneath(directory); }
 
 Result<> RemoteFiles::put(const std::string& from, const std::string& file, const std::string& to) {
   auto ran = run(rclone_.copy_file(in_spool(file), to), {.doing = "send a file to", .spool = from, .shows_progress = true});
@@ -96,23 +103,26 @@ Result<> RemoteFiles::fetch(const std::string& file, int out_fd, std::int64_t si
   return ran ? Result<>{} : pass(ran.error());
 }
 
-Result<> RemoteFiles::fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes) {
+Result<> RemoteFiles::fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes,
+                                 std::int64_t most_files) {
   auto ran = run(rclone_.copy_tree(directory, sandbox::spool_dir, most_bytes), {.doing = "fetch the mirror from",
                                                                                 .into_fd = into,
                                                                                 .into = what,
                                                                                 .shows_progress = true,
                                                                                 .missing_is_fine = true,
-                                                                                .believes_words = false});
+                                                                                .believes_words = false,
+                                                                                .most_files = most_files});
   return ran ? Result<>{} : pass(ran.error());
 }
 
 Result<Record> RemoteFiles::check_manifest(const std::string& file, const std::string& service, const std::string& archive,
-                                           const std::string& keys) {
+                                           const std::string& keys, const monitor::Job::OnRecord& on_entry) {
   auto trusted = memory_file(keys);
   if (!trusted) return pass(trusted.error());
-  auto ran =
-      run(rclone_.cat(file),
-          {.doing = "read a manifest from", .listener = {"manifest", service, archive}, .listener_extra = {trusted->get()}});
+  auto ran = run(rclone_.cat(file), {.doing = "read a manifest from",
+                                     .listener = {"manifest", service, archive},
+                                     .listener_extra = {trusted->get()},
+                                     .on_entry = on_entry});
   if (!ran) return pass(ran.error());
   return *ran->listened;
 }

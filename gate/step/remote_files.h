@@ -65,6 +65,8 @@ class RemoteFiles {
   Result<bool> holds_anything(const std::string& directory);
   /// A directory of a remote that is a directory of this host. Error: Exit::io_error.
   Result<UniqueFd> open_directory(const std::string& directory);
+  /// Its path on this host.
+  [[nodiscard]] std::string path_here(const std::string& directory) const;
   /// Sends a file of the spool folder `from`.
   Result<> put(const std::string& from, const std::string& file, const std::string& to);
   /// Sends all files of the spool folder `from` into a directory, one after the other, the smallest first.
@@ -80,12 +82,14 @@ class RemoteFiles {
   /// Reads a file of exactly `size` bytes into `out_fd`; a remote that sends more is cut off (X5). Error: Exit::bad_data.
   Result<> fetch(const std::string& file, int out_fd, std::int64_t size);
   /// Reads a directory with all beneath it into the open empty directory `into` of ours, where everything then belongs to root;
-  /// a remote that sends more than `most_bytes` is cut off (X5). Nothing where there is none. @param what  how errors call
-  /// `into`
-  Result<> fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes);
+  /// a remote that sends more than `most_bytes` or `most_files` is cut off (X5), of the files within a second. Nothing where
+  /// there is none. @param what  how errors call `into`. Error: Exit::bad_data, more files.
+  Result<> fetch_tree(const std::string& directory, int into, const std::string& what, std::int64_t most_bytes,
+                      std::int64_t most_files);
   /// Checks a manifest against signature, service and archive name. @param keys  trusted public keys, PEM
+  /// @param on_entry  gets the files that lie beside a dump, among others
   Result<Record> check_manifest(const std::string& file, const std::string& service, const std::string& archive,
-                                const std::string& keys);
+                                const std::string& keys, const monitor::Job::OnRecord& on_entry = {});
   /// The same for the manifest of a snapshot of volumes.
   Result<SnapshotRecord> check_snapshot(const std::string& service, const std::string& id, const std::string& keys);
   Result<> set_tier(const std::string& tier, const std::string& file);
@@ -123,6 +127,7 @@ class RemoteFiles {
     bool believes_words = true;                     ///< also where rclone's words say so, which may quote a server of one file
     std::function<void()> meanwhile = {};           ///< done once, while rclone works
     std::optional<std::int64_t> most_deleted = {};  ///< remote::Mirror::most_deleted
+    std::optional<std::int64_t> most_files = {};    ///< that it may transfer
   };
   RemoteFiles(Context& context, const policy::Remote& remote, remote::Rclone rclone, Worker worker)
       : context_(&context), remote_(&remote), rclone_(std::move(rclone)), worker_(std::move(worker)) {}

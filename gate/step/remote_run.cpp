@@ -94,6 +94,8 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
   }
   if (!remote.directory.empty()) {
     auto directory = open_trusted(remote.directory);
+    if (!directory && ::access(remote.directory.c_str(), F_OK) != 0 && errno == ENOENT)
+      return fail(Exit::bad_config, "the remote {}: {} is not there; is the disk mounted?", remote.name, remote.directory);
     if (!directory) return pass(directory.error());
     files.directory_ = std::move(*directory);
   } else if (!files.rclone_.needs_config()) {
@@ -193,6 +195,12 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
   };
   std::vector<Message> messages;
   remote::Standstill standstill;
+  const auto too_many_files = [&](std::int64_t most) {
+    return Error{Exit::bad_data,
+                 fmt::format("cannot {} the remote {}: it holds more than the {} files that there are inodes for "
+                             "here; nothing of it was used",
+                             what.doing, remote_->name, most)};
+  };
   auto figures = add_relay(what.log_mode, log->read.get(), {}, [&](const Record& record) {
     if (record.kind == Record::Kind::progress) {
       if (standstill.reached(record, monitor::Clock::now()))
@@ -202,6 +210,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
                  "cannot {} the remote {}: for {} minutes nothing moved, so the transfer was ended; either the remote does not "
                  "answer, or a file was exchanged for a FIFO while it was mirrored; the next run tries again",
                  what.doing, remote_->name, remote::Standstill::longest.count())});
+      if (what.most_files && record.number[4] > *what.most_files) give_up(too_many_files(*what.most_files));
       return !what.shows_progress;
     }
     if (record.kind != Record::Kind::note) return false;
@@ -284,6 +293,7 @@ Result<Ran> RemoteFiles::run(const remote::Command& command, const Run& what) {
                 hint != nullptr ? hint->words : meaning.words, cause(messages));
   }
   if (!ended) return pass(ended.error());
+  if (what.most_files && log_result && log_result->number[2] > *what.most_files) return pass(too_many_files(*what.most_files));
   if (!log_result || (listens && !job.ending(*listener).result)) return fail(Exit::bug, "a relay ended without a result");
   // rclone 1.60 ends well although it logged an error (an unwritable configuration): what it says is shown.
   for (const Message& message : messages) context_->output.note(message.text, message.warning);

@@ -73,10 +73,12 @@ Result<Report> restore_bucket(Context& context, const policy::Service& service, 
                 done.error().sentence, way_back);
   if (auto closed = files->close(); !closed) return pass(closed.error());
   context.output.note("objects that the mirror does not have were left in the bucket", false);
-  return Report{
+  Report report{
       fmt::format("restored to {}, {}", mirror.to, way_back),
       {monitor::text_field("from", found->stored.remote->name), monitor::number_field("objects", done->figures.number[2]),
        monitor::bytes_field("bytes", done->figures.number[1])}};
+  add_left_out(report.fields, found->stored.left_out());
+  return report;
 }
 
 }  // namespace backupctl::step

@@ -1,6 +1,7 @@
 #include "gate/step/restore_in_place.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -88,7 +89,8 @@ Result<Report> restore_in_place(Context& context, const policy::Service& service
   if (auto added = grounds.add(staged_tree(service), service.name, !wish.only.empty()); !added) return pass(added.error());
   const auto backup = obtain();
   if (!backup) return pass(backup.error());
-  if (!service.exclude.empty() && wish.only.empty())
+  // One pattern is the gate's own, for its staging directory; and what was not there has nothing to lose.
+  if (service.exclude.size() > 1 && wish.only.empty() && ::access(service.path.c_str(), F_OK) == 0)
     context.output.note(
         "what the policy's exclude leaves out is in no backup: after this it is among the old files alone, until they are "
         "given up",

@@ -12,6 +12,7 @@
 #include "gate/step/in_place.h"
 #include "gate/step/in_place_end.h"
 #include "gate/step/redis_commands.h"
+#include "gate/step/redis_wake.h"
 #include "gate/step/restore_server.h"
 
 namespace backupctl::step {
@@ -63,7 +64,11 @@ Result<RedisCommands> read_dump(Context& context, const policy::Service& service
 
 /// That the server can be emptied and filled.
 Result<RedisInfo> look_at_server(const policy::Service& service, RedisClient& client) {
-  auto info = client.info(restoring, untouched);
+  bool silent = false;
+  auto info = client.info(restoring, untouched, &silent);
+  if (!info && silent)
+    return fail(info.error().exit, "{}; if it does not start any more, see \"Loss of Redis\" in backupctl-recovery(7)",
+                info.error().sentence);
   if (!info) return info;
   if (auto good = check_server(service, *info, restoring, untouched); !good) return pass(good.error());
   if (info->is(redis_state::replica))
@@ -191,6 +196,39 @@ Result<Report> fill(Context& context, const policy::Service& service, RedisClien
                  monitor::number_field("keys", found->keys())}};
 }
 
+std::int64_t others_of(const RedisInfo& info) { return info.record.number[4] - 1; }  // the one that asks is no other
+
+/// D7: nobody finds the server emptied who was not meant to.
+Result<> check_alone(const policy::Service& service, const RestoreWish& wish, const RedisInfo& info) {
+  if (others_of(info) <= 0 || wish.with_clients) return {};
+  return fail(Exit::unavailable,
+              "{} other clients are connected to the server of {}, and would find it emptied under them: stop what uses it, or "
+              "say --with-clients; {}",
+              others_of(info), service.name, untouched);
+}
+
+/// Everything that is to be restored is verified; what is there is kept, and replaced.
+Result<Report> replace(Context& context, const policy::Service& service, const RestoreWish& wish, RedisClient& client,
+                       const RedisCommands& commands) {
+  const auto before = look_at_server(service, client);
+  if (!before) return pass(before.error());
+  if (auto alone = check_alone(service, wish, *before); !alone) return pass(alone.error());
+  if (auto enough = check_databases(client, commands.held); !enough) return pass(enough.error());
+  const auto mine = keep_old(context, service, client);
+  if (!mine) return pass(mine.error());
+  // Keeping the old takes its time, and what uses the server may have come back meanwhile.
+  const auto now = look_at_server(service, client);
+  const auto alone = now ? check_alone(service, wish, *now) : pass(now.error());
+  if (!alone) {
+    if (*mine)
+      if (auto removed = state::remove_kept(context.state, service.name); !removed) return pass(removed.error());
+    return pass(alone.error());
+  }
+  return fill(context, service, client, *before, commands, *mine, wish.with_clients,
+              fmt::format("restored the server; what was there is kept until --restore-commit {} or --restore-rollback {}",
+                          service.name, service.name));
+}
+
 }  // namespace
 
 Result<std::int64_t> verify_rdb(Context& context, const StoredArchive& stored, int dump) {
@@ -221,23 +259,11 @@ Result<Report> restore_redis(Context& context, const policy::Service& service, c
   if (auto verified = verify_signed(context, *stored, dump->get()); !verified) return pass(verified.error());
   const auto commands = read_dump(context, service, dump->get());
   if (!commands) return pass(commands.error());
-  const auto before = look_at_server(service, *client);
-  if (!before) return pass(before.error());
-  const std::int64_t others = before->record.number[4] - 1;
-  if (others > 0 && !wish.with_clients)
-    return fail(
-        Exit::unavailable,
-        "{} other clients are connected to the server of {}, and would find it emptied under them: stop what uses it, or "
-        "say --with-clients; {}",
-        others, service.name, untouched);
-  if (auto enough = check_databases(*client, commands->held); !enough) return pass(enough.error());
-  const auto mine = keep_old(context, service, *client);
-  if (!mine) return pass(mine.error());
-  auto report =
-      fill(context, service, *client, *before, *commands, *mine, wish.with_clients,
-           fmt::format("restored the server; what was there is kept until --restore-commit {} or --restore-rollback {}",
-                       service.name, service.name));
-  if (!report) return report;
+  const auto aside = wake_server(context, service, *client);
+  if (!aside) return pass(aside.error());
+  auto report = replace(context, service, wish, *client, *commands);
+  if (!report) return aside->empty() ? report : fail(report.error().exit, "{}; {}", report.error().sentence, *aside);
+  if (!aside->empty()) report->text += "; " + *aside;
   return with_origin(context, service, std::move(*report), *stored);
 }
 
@@ -252,9 +278,14 @@ Result<Report> rollback_redis(Context& context, const policy::Service& service) 
   if (!commands) return pass(commands.error());
   const auto before = look_at_server(service, *client);
   if (!before) return pass(before.error());
+  if (const std::int64_t others = others_of(*before); others > 0)
+    context.output.note(fmt::format("{} other clients are connected to the server of {}, and find it emptied and filled again "
+                                    "under them: what they write meanwhile may be lost",
+                                    others, service.name),
+                        true);
   context.output.step("putting back what was there");
   if (auto reopened = state::reopen_kept(context.state, service.name); !reopened) return pass(reopened.error());
-  auto report = fill(context, service, *client, *before, *commands, false, before->record.number[4] > 1,
+  auto report = fill(context, service, *client, *before, *commands, false, others_of(*before) > 0,
                      "what was there before the restore is there again");
   if (!report) return report;
   if (auto removed = state::remove_kept(context.state, service.name); !removed) return pass(removed.error());

@@ -50,10 +50,14 @@ Result<std::vector<std::string>> candidates(Context& context, RemoteFiles& remot
   return found;
 }
 
-/// Manifest first: from then on what is left of the archive is no backup (D1).
-Result<> remove_archive(RemoteFiles& remote, const std::string& service, const std::string& archive) {
-  for (const std::string_view ending : {manifest_ending, std::string_view(), checksum_ending})
-    if (auto removed = remote.remove(remote.layout().archive(service, archive + std::string(ending))); !removed) return removed;
+/// Manifest first: from then on what is left of the archive is no backup (D1). @param entries  of its folder
+Result<> remove_archive(RemoteFiles& remote, const std::string& service, const std::vector<Entry>& entries,
+                        const std::string& archive) {
+  for (const std::string_view ending : {manifest_ending, std::string_view(), checksum_ending, globals_ending}) {
+    const std::string name = archive + std::string(ending);
+    if (find(entries, name) == nullptr) continue;
+    if (auto removed = remote.remove(remote.layout().archive(service, name)); !removed) return removed;
+  }
   return {};
 }
 
@@ -68,22 +72,29 @@ void forget_committed(Context& context, const std::string& service, const std::s
 }
 
 /// Whether it is what an earlier run of ours left unfinished: an upload that was never verified, or an incomplete or
-/// suspicious archive, now that one is there that counts.
-bool is_leftover(const std::string& service, const Entry& entry) {
+/// suspicious archive, now that one is there that counts; or the roles of a dump that never came.
+bool is_leftover(const std::string& service, const std::vector<Entry>& entries, const Entry& entry) {
   std::string_view name_only = entry.name;
   // "….tar.gz.incomplete.partial" is one of ours as well.
-  for (const std::string_view ending : {partial_ending, incomplete_ending, suspicious_ending})
-    if (name_only.ends_with(ending)) name_only.remove_suffix(ending.size());
-  if (entry.directory || name_only.size() == entry.name.size()) return false;
+  const auto strip = [&] {
+    for (const std::string_view ending : {partial_ending, incomplete_ending, suspicious_ending})
+      if (name_only.ends_with(ending)) name_only.remove_suffix(ending.size());
+  };
+  strip();
+  const bool unfinished = name_only.size() != entry.name.size();
+  const bool roles = name_only.ends_with(globals_ending);
+  if (roles) name_only.remove_suffix(globals_ending.size());
+  if (entry.directory || (!unfinished && (!roles || find(entries, name_only) != nullptr))) return false;
+  strip();
   const auto name = policy::parse_archive_name(name_only);
   return name && name->service == service;
 }
 
 Result<> sweep(Context& context, RemoteFiles& remote, const std::string& service, const std::vector<Entry>& entries) {
   for (const Entry& entry : entries) {
-    if (!is_leftover(service, entry)) continue;
+    if (!is_leftover(service, entries, entry)) continue;
     context.output.step(fmt::format("removing the unfinished {}", entry.name));
-    if (auto removed = remove_archive(remote, service, entry.name); !removed) return removed;
+    if (auto removed = remove_archive(remote, service, entries, entry.name); !removed) return removed;
   }
   return {};
 }
@@ -109,9 +120,9 @@ Result<> check_clock(Context& context, const std::string& service, CivilDate tod
 }
 
 Result<> note_committed(Context& context, const policy::Service& service, const std::string& remote, CivilDate date,
-                        std::int64_t bytes) {
+                        std::int64_t bytes, std::int64_t when) {
   const auto kept = state::change_memory(context.state, service.name, [&](state::Memory& memory) {
-    state::remember_archive(memory, {date, ::time(nullptr), bytes, {remote}});
+    state::remember_archive(memory, {date, when, bytes, {remote}});
     memory.first_committed = std::min(memory.first_committed.value_or(date), date);
   });
   if (!kept) context.output.note(kept.error().sentence, true);
@@ -142,12 +153,13 @@ Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::
   // An archive that does not count can only make others stay: where nothing goes although all are taken to count, nothing goes,
   // and a service that stands still meanwhile need not wait until every manifest was read.
   const bool sweeps =
-      std::any_of(before.begin(), before.end(), [&](const Entry& entry) { return is_leftover(service.name, entry); });
+      std::any_of(before.begin(), before.end(), [&](const Entry& entry) { return is_leftover(service.name, before, entry); });
   if (sweeps || !policy::deletions(*verdicts, 1).empty()) {
     auto entries = remote.list(remote.layout().archives(service.name));
     if (!entries) return pass(entries.error());
-    if (auto swept = sweep(context, remote, service.name, *entries); !swept) return pass(swept.error());
-    names = candidates(context, remote, service.name, *entries, keys);
+    before = std::move(*entries);
+    if (auto swept = sweep(context, remote, service.name, before); !swept) return pass(swept.error());
+    names = candidates(context, remote, service.name, before, keys);
     if (!names) return pass(names.error());
     verdicts = judge(*names);
     if (!verdicts) return pass(verdicts.error());
@@ -169,7 +181,7 @@ Result<std::int64_t> prune(Context& context, RemoteFiles& remote, const policy::
         journal::Durability::now);
     if (!said) return pass(said.error());
     context.output.step(fmt::format("deleting {} from {}: {}", name, remote.remote().name, (*verdicts)[i].reason));
-    if (auto removed = remove_archive(remote, service.name, name); !removed) return pass(removed.error());
+    if (auto removed = remove_archive(remote, service.name, before, name); !removed) return pass(removed.error());
     forget_committed(context, service.name, remote.remote().name, name);
     ++deleted;
   }

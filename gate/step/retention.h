@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include "common/civil_date.h"
 #include "gate/step/remote_files.h"
 #include "policy/decision.h"
@@ -12,8 +14,9 @@ namespace backupctl::step {
 Result<> check_clock(Context& context, const std::string& service, CivilDate today);
 
 /// Remembers that this host committed an archive of this date (retention's rule 4). @param bytes  its size, for --check
+/// @param when  unix seconds: now, or of one that is found there, when it was made
 Result<> note_committed(Context& context, const policy::Service& service, const std::string& remote, CivilDate date,
-                        std::int64_t bytes);
+                        std::int64_t bytes, std::int64_t when = ::time(nullptr));
 
 /// Retention on one remote (policy.md, "Retention"): lists anew, counts the archives whose manifest is good, deletes the oldest
 /// that no rule keeps, at most max_delete a day, each with its reason in the journal (D4). Our own old temporaries are swept.

@@ -45,7 +45,7 @@ Result<> settle_restore(const state::StateDir& state, monitor::Session& session,
   if (*undone)
     static_cast<void>(journal::append(
         state,
-        {"restore", {{"service", service}, {"text", "a restore that was broken off is undone: the old files are in place"}}},
+        {"restore", {{"service", service}, {"text", "a restore that was broken off is undone: " + (*record)->gone_back()}}},
         journal::Durability::later));
   return {};
 }

@@ -10,6 +10,7 @@
 
 #include "common/escape.h"
 #include "common/io.h"
+#include "common/room.h"
 #include "gate/sandbox/helper.h"
 #include "gate/state/directory_attributes.h"
 #include "gate/step/tree.h"
@@ -35,26 +36,35 @@ Result<UniqueFd> open_live(int tree, const std::string& path) {
   return live;
 }
 
-/// When something was last committed: in WAL mode the database itself may not be written for hours. A mirror would take one of
-/// the same size and time for unchanged.
-timespec last_written(int tree, const std::string& path) {
-  timespec newest{};
+/// What a database shows of itself without being read.
+struct Look {
+  /// When something was last committed: in WAL mode the database itself may not be written for hours. A mirror would take one
+  /// of the same size and time for unchanged.
+  timespec written{};
+  std::int64_t bytes = 0;  ///< more than its copy can have, with what is only in its -wal
+};
+Look look_at(int tree, const std::string& path) {
+  Look look;
   for (const std::string& name : {path, path + beside[0], path + beside[2]}) {
     const UniqueFd file = open_beneath(tree, name, O_PATH | O_NOFOLLOW);
     struct stat st {};
     if (!file || ::fstat(file.get(), &st) != 0) continue;
-    if (std::pair(st.st_mtim.tv_sec, st.st_mtim.tv_nsec) > std::pair(newest.tv_sec, newest.tv_nsec)) newest = st.st_mtim;
+    look.bytes += st.st_size;
+    const timespec& newest = look.written;
+    if (std::pair(st.st_mtim.tv_sec, st.st_mtim.tv_nsec) > std::pair(newest.tv_sec, newest.tv_nsec)) look.written = st.st_mtim;
   }
-  return newest;
+  return look;
 }
 
-Result<> run_copier(Context& context, const policy::Service& service, int tree, state::Spool& spool) {
+Result<> run_copier(Context& context, const policy::Service& service, int tree, state::Spool& spool, std::int64_t room) {
   auto worker = Worker::hire(context, sandbox::RoleName::copier);
   if (!worker) return pass(worker.error());
   if (auto given = spool.give_to(worker->uid()); !given) return given;
   if (auto shown = worker->show_tree(tree, service.path, sandbox::source_dir, false); !shown) return shown;
   if (auto shown = worker->show_directory(spool.path(), sandbox::spool_dir, true); !shown) return shown;
-  auto child = start_helper(*worker, "backupctl-copier", service.sqlite, -1, -1);
+  std::vector<std::string> args = {std::to_string(room)};
+  args.insert(args.end(), service.sqlite.begin(), service.sqlite.end());
+  auto child = start_helper(*worker, "backupctl-copier", args, -1, -1);
   if (!child) return pass(child.error());
   monitor::Job job(context.session);
   const std::size_t place = job.add(std::move(*child));
@@ -71,6 +81,7 @@ Result<SqliteCopies> SqliteCopies::make(Context& context, const policy::Service&
   if (service.sqlite.empty()) return copies;
   const auto excludes = archive::Excludes::parse(service.exclude);
   std::vector<timespec> times;
+  std::int64_t bytes = 0;
   for (const std::string& path : service.sqlite) {
     if (excludes && is_left_out(*excludes, path))
       return fail(Exit::bad_config, "the database {} (sqlite) is left out by the policy's exclude; {}", escape_line(path, 300),
@@ -78,15 +89,24 @@ Result<SqliteCopies> SqliteCopies::make(Context& context, const policy::Service&
     auto live = open_live(tree, path);
     if (!live) return pass(live.error());
     // Before it is copied: what is committed later is the next mirror's.
-    times.push_back(last_written(tree, path));
+    const Look look = look_at(tree, path);
+    times.push_back(look.written);
+    bytes += look.bytes;
     copies.copies_.push_back({path, std::move(*live), UniqueFd()});
     for (const char* ending : beside) copies.excludes_.push_back(fmt::format("/{}{}", path, ending));
   }
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
   copies.spool_ = std::make_unique<state::Spool>(std::move(*spool));
+  // Whoever owns the tree makes a file of a terabyte out of nothing (ftruncate(2)); the archive needs the other half.
+  const std::int64_t room = free_bytes(copies.spool_->path()) / 2;
+  if (bytes > room)
+    return fail(Exit::io_error,
+                "the databases of {} (sqlite) have {}, and half of what is free where {} lies is {}: make room there, or look "
+                "whether they are what they should be; {}",
+                service.name, monitor::human_bytes(bytes), context.state.at("spool"), monitor::human_bytes(room), nothing_sent);
   context.output.step("copying the databases");
-  if (auto copied = run_copier(context, service, tree, *copies.spool_); !copied) return pass(copied.error());
+  if (auto copied = run_copier(context, service, tree, *copies.spool_, room); !copied) return pass(copied.error());
   for (std::size_t i = 0; i < copies.copies_.size(); ++i) {
     Copy& copy = copies.copies_[i];
     copy.file = open_beneath(copies.spool_->fd(), std::to_string(i), O_RDWR);

@@ -2,6 +2,8 @@
 #include <sys/file.h>
 #include <time.h>
 
+#include <algorithm>
+
 #include "common/escape.h"
 #include "common/io.h"
 #include "gate/lease/store.h"
@@ -9,6 +11,8 @@
 #include "gate/sandbox/mount.h"
 #include "gate/state/exchange_record.h"
 #include "gate/state/kept.h"
+#include "gate/state/recovery.h"
+#include "gate/step/recovery_step.h"
 #include "gate/step/runner.h"
 #include "gate/step/step.h"
 
@@ -28,7 +32,8 @@ struct Row {
   std::string state = {};  ///< "stopped under a lease", "not stopped by the gate", …
   std::int64_t left = -1;  ///< seconds until the lease's deadline, -1 without
   bool busy = false;
-  std::string restore = {};  ///< what a restore in place has left to decide; empty: nothing
+  std::string restore = {};   ///< what a restore in place has left to decide; empty: nothing
+  std::string recovery = {};  ///< which recovery plan has not ended that it belongs to; empty: none
 };
 
 /// D6: old files that wait for a commit or a rollback, or a restore that was broken off.
@@ -45,14 +50,40 @@ std::string restore_words(const state::StateDir& state, const std::string& servi
   using enum state::Exchange::Phase;
   switch ((*exchange)->phase) {
     case kept:
-      return fmt::format("restored from {}, the old files are kept until --restore-commit or --restore-rollback",
-                         (*exchange)->backup);
+      return fmt::format("restored from {}, {}", (*exchange)->backup,
+                         (*exchange)->replaced()
+                             ? "the old files are kept until --restore-commit or --restore-rollback"
+                             : "nothing was there before: --restore-commit makes it final, --restore-rollback takes it away");
     case unproven:
       return fmt::format("restored from {}, and not seen to run on it: run --restore again, or --restore-rollback",
                          (*exchange)->backup);
     default:
       return "a restore is under way or was broken off; its next start or step undoes it";
   }
+}
+
+/// What a recovery plan stopped has no lease, and nobody else starts it (S1). The plan is named, but not the services it is
+/// about beside this one, of which a client may know nothing.
+std::string recovery_words(Context& context, const policy::Service& service) {
+  std::string words;
+  for (const std::string& name : state::list_recoveries(context.state)) {
+    const auto record = state::read_recovery(context.state, name);
+    if (!record || !record->has_value() || !(*record)->under_way()) continue;
+    policy::Recovery plan{name, {}};  // as it was begun, whatever the policy says now
+    for (const state::Recovery::Step& step : (*record)->steps) plan.steps.push_back(step.name);
+    const bool concerned = std::any_of(plan.steps.begin(), plan.steps.end(), [&](const std::string& step) {
+      const policy::Controller* controller = started_by(context.policy, step);
+      if (controller == nullptr) return step == service.name;
+      const auto users = users_of(context.policy, plan, *controller);
+      return std::any_of(users.begin(), users.end(), [&](const auto& user) { return user.name == service.name; });
+    });
+    if (concerned)
+      words += fmt::format(
+          "{}the recovery plan {}, to which it belongs, has not ended, and what it starts at its end stands still until then: "
+          "on the host, backupctl --recover-plan {}",
+          words.empty() ? "" : "; ", name, name);
+  }
+  return words;
 }
 
 std::int64_t seconds_left(const lease::Lease& lease) {
@@ -72,6 +103,7 @@ Row service_row(Context& context, const policy::Service& service) {
   else
     row.state = service.controller.empty() ? "never stopped by the gate" : "not stopped by the gate";
   row.restore = restore_words(context.state, service.name);
+  row.recovery = recovery_words(context, service);
   return row;
 }
 
@@ -96,9 +128,10 @@ Result<std::string> controller_words(Context& context, const policy::Service& se
 void print(Context& context, const Row& row, const std::string& controller) {
   if (context.output.json()) {
     context.output.json_line(fmt::format(
-        R"({{"schema":1,"type":"status","name":{},"kind":"{}","state":{},"busy":{},"lease_seconds_left":{},"controller":{},"restore":{}}})",
+        R"({{"schema":1,"type":"status","name":{},"kind":"{}","state":{},"busy":{},"lease_seconds_left":{},"controller":{},"restore":{},"recovery":{}}})",
         json_string(row.name), row.kind, json_string(row.state), row.busy, row.left < 0 ? "null" : std::to_string(row.left),
-        controller.empty() ? "null" : json_string(controller), row.restore.empty() ? "null" : json_string(row.restore)));
+        controller.empty() ? "null" : json_string(controller), row.restore.empty() ? "null" : json_string(row.restore),
+        row.recovery.empty() ? "null" : json_string(row.recovery)));
     return;
   }
   std::string line = fmt::format("{}: {}", row.name, row.state);
@@ -106,6 +139,7 @@ void print(Context& context, const Row& row, const std::string& controller) {
   if (row.busy) line += ", a step is running";
   if (!controller.empty()) line += "; " + controller;
   if (!row.restore.empty()) line += "; " + row.restore;
+  if (!row.recovery.empty()) line += "; " + row.recovery;
   context.output.text(line);
 }
 

@@ -38,11 +38,18 @@ Result<std::optional<StoredArchive>> find_on(Context& context, RemoteFiles& file
       context.output.note(fmt::format("{} on {} is passed over: it has no manifest", entry.name, files.remote().name), true);
       continue;
     }
-    const auto manifest = files.check_manifest(files.layout().archive(service.name, beside), service.name, entry.name, keys);
+    std::optional<FileDigest> globals;
+    const auto manifest = files.check_manifest(files.layout().archive(service.name, beside), service.name, entry.name, keys,
+                                               [&](const Record& record) {
+                                                 if (record.kind != Record::Kind::entry) return false;
+                                                 if (record.view() == globals_name)
+                                                   globals = FileDigest{record.number[0], record.digest};
+                                                 return true;
+                                               });
     // Only what is wrong with the archive itself leads to an older one; a remote that fails must not (X6).
     if (!manifest && manifest.error().exit != Exit::bad_data) return pass(manifest.error());
     if (manifest && manifest->number[2] == 1 && manifest->number[0] == entry.size)
-      return std::optional(StoredArchive{&files.remote(), entry.name, name->date, *manifest});
+      return std::optional(StoredArchive{&files.remote(), entry.name, name->date, *manifest, globals});
     const std::string why = !manifest                  ? manifest.error().sentence
                             : manifest->number[2] != 1 ? "its manifest does not call it complete"
                                                        : fmt::format("it has {} bytes, and its signed manifest says {}",

@@ -8,6 +8,7 @@
 #include "common/record.h"
 #include "common/unique_fd.h"
 #include "gate/step/context.h"
+#include "gate/step/read_tree.h"
 #include "gate/step/remote_files.h"
 
 namespace backupctl::step {
@@ -17,7 +18,8 @@ struct StoredArchive {
   const policy::Remote* remote = nullptr;
   std::string name;
   CivilDate date;
-  Record manifest;  ///< the relay's result for it
+  Record manifest;                         ///< the relay's result for it
+  std::optional<FileDigest> globals = {};  ///< of a dump that has them (postgres_globals.h)
 };
 
 /// The newest archive of a service that has a good manifest (of equals the one on the remote that the policy names first); of

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -70,7 +71,7 @@ Result<Record> run_extractor(Context& context, const StoredMirror& stored, int m
                                    "--list-digest",
                                    to_hex(stored.record.digest),
                                    "--members",
-                                   std::to_string(stored.record.number[3]),
+                                   std::to_string(stored.files()),
                                    "--content-bytes",
                                    std::to_string(stored.record.number[4])};
   if (stored.may_differ()) args.emplace_back("--leave-out");
@@ -106,12 +107,23 @@ Result<StoredMirror> find_mirror(Context& context, const policy::Service& servic
               service.name, service.source == policy::SourceKind::tree ? "restore an archive (--archive latest), or " : "");
 }
 
+void add_left_out(std::vector<monitor::Field>& fields, std::int64_t keys) {
+  if (keys > 0) fields.push_back(monitor::number_field("left-out", keys));
+}
+
 Result<UniqueFd> fetch_data(RemoteFiles& files, const policy::Service& service, const state::Spool& spool,
-                            std::int64_t most_bytes) {
+                            std::int64_t known_bytes, std::int64_t known_files) {
+  const auto room = room_on(spool.fd());
+  if (!room) return pass(room.error());
+  // Where inodes are made as they are needed, the smallest file takes a block.
+  const auto inodes = static_cast<std::int64_t>(std::min(room->files, room->free / room->block));
+  const auto most = [](std::int64_t known, std::int64_t free) { return known + std::max<std::int64_t>(0, free - known) / 2; };
   UniqueFd folder;
   if (::mkdirat(spool.fd(), "mirror", 0700) == 0) folder = open_beneath(spool.fd(), "mirror", O_RDONLY | O_DIRECTORY);
   if (!folder) return fail_errno(Exit::io_error, errno, "cannot make a folder in {}", spool.path());
-  if (auto fetched = files.fetch_tree(files.layout().data(service.name), folder.get(), spool.path(), most_bytes); !fetched)
+  if (auto fetched = files.fetch_tree(files.layout().data(service.name), folder.get(), spool.path(),
+                                      most(known_bytes, static_cast<std::int64_t>(room->free)), most(known_files, inodes));
+      !fetched)
     return pass(fetched.error());
   return folder;
 }
@@ -125,9 +137,8 @@ Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, 
   auto files = RemoteFiles::open(context, *stored.remote);
   if (!files) return pass(files.error());
   context.output.step(fmt::format("fetching the mirror of {} from {}", hour_of(stored.record.number[1]), stored.remote->name));
-  // What else lies there is fetched as well, and ignored; half of what is free must stay (D8).
-  const std::int64_t most = stored.bytes() + (room - stored.bytes()) / 2;
-  auto folder = fetch_data(*files, service, spool, most);
+  // What else lies there is fetched as well, and ignored.
+  auto folder = fetch_data(*files, service, spool, stored.bytes(), stored.files());
   if (!folder) return folder;
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return folder;
@@ -135,6 +146,10 @@ Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, 
 
 Result<std::int64_t> verify_mirror(Context& context, const StoredMirror& stored, int mirror) {
   context.output.step("verifying every file");
+  if (stored.left_out() > 0)
+    context.output.note(fmt::format("{} keys of the bucket could be no paths when the mirror was made, so they are not in it",
+                                    stored.left_out()),
+                        true);
   const auto read = run_extractor(context, stored, mirror, -1, "");
   if (!read) return pass(read.error());
   if (read->digest != stored.record.digest)
@@ -144,15 +159,27 @@ Result<std::int64_t> verify_mirror(Context& context, const StoredMirror& stored,
   return read->number[5];
 }
 
-Result<FetchedMirror> obtain_mirror(Context& context, const policy::Service& service, const std::string& keys,
-                                    const std::vector<std::string>& remotes, bool in_place) {
-  auto stored = find_mirror(context, service, keys, remotes);
-  if (!stored) return pass(stored.error());
-  if (in_place && state::last_mirrored(context.state, service.name) > stored->record.number[1])
+Result<> check_in_place(Context& context, const policy::Service& service, const StoredMirror& stored) {
+  if (state::last_mirrored(context.state, service.name) > stored.record.number[1])
     return fail(Exit::bad_data,
                 "the newest mirror on the remotes is older than the last that this host made, so it does not take the data's "
                 "place and nothing was done; restore with --to and look{}",
                 or_archive(service));
+  // What the run could not read has no line in the manifest, so nothing would be missed.
+  if (!stored.complete())
+    return fail(Exit::io_error,
+                "the run that made the mirror was not complete, so it does not take the data's place and nothing was done; "
+                "restore with --to and look{}",
+                or_archive(service));
+  return {};
+}
+
+Result<FetchedMirror> obtain_mirror(Context& context, const policy::Service& service, const std::string& keys,
+                                    const std::vector<std::string>& remotes, bool in_place) {
+  auto stored = find_mirror(context, service, keys, remotes);
+  if (!stored) return pass(stored.error());
+  if (in_place)
+    if (auto may = check_in_place(context, service, *stored); !may) return pass(may.error());
   auto spool = state::Spool::make(context.state);
   if (!spool) return pass(spool.error());
   auto folder = fetch_mirror(context, service, *stored, *spool);
@@ -164,12 +191,6 @@ Result<FetchedMirror> obtain_mirror(Context& context, const policy::Service& ser
                 "{} files of the mirror are not what its manifest says (named above), so it does not take the data's place and "
                 "nothing was done; restore with --to and look{}",
                 *left_out, or_archive(service));
-  // What the sync could not read has no line in the manifest, so nothing would be missed.
-  if (!stored->complete() && in_place)
-    return fail(Exit::io_error,
-                "the run that made the mirror was not complete, so it does not take the data's place and nothing was done; "
-                "restore with --to and look{}",
-                or_archive(service));
   return FetchedMirror{std::move(*stored), std::move(*spool), std::move(*folder), *left_out};
 }
 

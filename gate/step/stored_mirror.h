@@ -20,6 +20,9 @@ struct StoredMirror {
   [[nodiscard]] bool may_differ() const { return record.number[7] == 1 || record.number[2] != 1; }
   [[nodiscard]] bool complete() const { return record.number[2] == 1; }
   [[nodiscard]] std::int64_t bytes() const { return record.number[0]; }
+  [[nodiscard]] std::int64_t files() const { return record.number[3]; }
+  /// Of a bucket: keys that no path can have, which are not in it.
+  [[nodiscard]] std::int64_t left_out() const { return record.number[8]; }
 };
 
 /// The newest mirror of a service that has a good manifest (of equals the one on the remote that the policy names first).
@@ -28,10 +31,14 @@ struct StoredMirror {
 Result<StoredMirror> find_mirror(Context& context, const policy::Service& service, const std::string& keys,
                                  const std::vector<std::string>& remotes);
 
-/// Reads the mirror that lies on a remote into a new folder of the spool. What has more than `most_bytes` is cut off (X5).
-/// Error: Exit::io_error; a remote's own.
+/// Says in a report how many keys of a bucket are in no mirror, where there are any.
+void add_left_out(std::vector<monitor::Field>& fields, std::int64_t keys);
+
+/// Reads the mirror that lies on a remote into a new folder of the spool. Whatever lies there, half of the bytes and inodes
+/// stay free (X5, D8), not counting those that the mirror is known to have. Error: Exit::bad_data, it is more; Exit::io_error;
+/// a remote's own.
 Result<UniqueFd> fetch_data(RemoteFiles& files, const policy::Service& service, const state::Spool& spool,
-                            std::int64_t most_bytes);
+                            std::int64_t known_bytes = 0, std::int64_t known_files = 0);
 
 /// The same of one that has a manifest. Error: Exit::io_error, no room; as above.
 Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, const StoredMirror& stored,
@@ -41,6 +48,10 @@ Result<UniqueFd> fetch_mirror(Context& context, const policy::Service& service, 
 /// @return how many files extract_mirror() will leave out: none, unless may_differ() or a file has no SHA-256.
 /// Error: Exit::bad_data.
 Result<std::int64_t> verify_mirror(Context& context, const StoredMirror& stored, int mirror);
+
+/// Whether it may take the place of the data: the run that made it was complete, and it is as new as the last that this host
+/// made. Error: Exit::bad_data, Exit::io_error.
+Result<> check_in_place(Context& context, const policy::Service& service, const StoredMirror& stored);
 
 /// A mirror that was fetched and verified; it lies in the spool until it is written.
 struct FetchedMirror {

@@ -53,6 +53,7 @@ Result<Report> verify_bucket(Context& context, const policy::Plan& plan) {
   std::vector<std::string> good;
   std::int64_t bytes = 0;
   std::int64_t files = 0;
+  std::int64_t left_out = 0;
   for (const policy::Remote* remote : plan.remotes) {
     const auto stored = verify_on(context, *remote, *plan.service, *keys);
     if (!stored && served.take(stored.error()))
@@ -61,12 +62,15 @@ Result<Report> verify_bucket(Context& context, const policy::Plan& plan) {
     served.add(remote->name);
     good.push_back(remote->name);
     bytes = stored->bytes();
-    files = stored->record.number[3];
+    files = stored->files();
+    left_out = stored->left_out();
   }
   if (served.fault()) return pass(served.error());
-  return Report{"verified",
+  Report report{"verified",
                 {monitor::bytes_field("size", bytes), monitor::number_field("files", files),
                  monitor::text_field("remotes", fmt::format("{}", fmt::join(good, ",")))}};
+  add_left_out(report.fields, left_out);
+  return report;
 }
 
 Result<> rehearse_bucket(Context& context, const policy::Service& service, const DrillWish& wish, const std::string& keys,

@@ -29,6 +29,19 @@ Result<StoredArchive> verify_on(Context& context, const policy::Remote& remote, 
         "exchanged there "
         "and cannot be restored; find out who wrote there, and make it anew on the host: {} --replace",
         stored->name, remote.name, archive_command(service));
+  if (stored->globals) {
+    const std::string name = stored->name + std::string(globals_ending);
+    const auto entries = files->list(files->layout().archives(service.name));
+    if (!entries) return pass(entries.error());
+    Result<std::pair<std::int64_t, Digest>> roles;
+    if (find(*entries, name) != nullptr) roles = files->examine(service.name, name);
+    if (!roles) return pass(roles.error());
+    if (roles->first != stored->globals->size || roles->second != stored->globals->digest)
+      return fail(Exit::bad_data,
+                  "{} on {} does not verify: it is gone, or not what the dump's signed manifest says (size or SHA-256), so the "
+                  "roles cannot be restored; make the backup anew on the host: {} --replace",
+                  name, remote.name, archive_command(service));
+  }
   if (auto closed = files->close(); !closed) return pass(closed.error());
   return stored;
 }

@@ -1,7 +1,6 @@
 #include "gate/step/while_stopped.h"
 
 #include "gate/lease/store.h"
-#include "gate/state/lock.h"
 #include "gate/step/runner.h"
 #include "gate/step/service_start.h"
 #include "gate/step/service_stop.h"
@@ -62,15 +61,19 @@ Result<> start_leased(Context& context, const policy::Service& service) {
 
 }  // namespace
 
+Result<state::Lock> hold_service(Context& context, const std::string& service, std::string_view state) {
+  const auto wait = context.policy.gate.lock_wait;
+  return state::take_any(
+      context.state, {"service-" + service}, wait, context.session,
+      fmt::format("another step of {} has run for {} s, so {}; try again later", service, wait.count(), state),
+      start_lock(service));
+}
+
 Result<double> while_stopped(Context& context, const policy::Service& service, const service::Names& due,
                              const std::function<Result<>(const service::Names& ran)>& change,
                              const std::function<Result<>(const service::Names& started)>& proof, After after) {
-  const auto wait = context.policy.gate.lock_wait;
   const auto began = monitor::Clock::now();
-  auto lock = state::take_any(
-      context.state, {"service-" + service.name}, wait, context.session,
-      fmt::format("another step of {} has run for {} s, so nothing was exchanged; try again later", service.name, wait.count()),
-      start_lock(service.name));
+  auto lock = hold_service(context, service.name, "nothing was exchanged");
   if (!lock) return pass(lock.error());
   const auto ran = bring_to_rest(context, service, due, after);
   if (!ran) return pass(ran.error());

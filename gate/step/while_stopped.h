@@ -1,11 +1,18 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <string_view>
 
 #include "gate/service/controller.h"
+#include "gate/state/lock.h"
 #include "gate/step/context.h"
 
 namespace backupctl::step {
+
+/// The service's lock, in its turn (S4). @param state  what it means that there is none: "nothing was restored"
+/// Error: Exit::unavailable, another step had it all of gate.lock_wait.
+Result<state::Lock> hold_service(Context& context, const std::string& service, std::string_view state);
 
 enum class After { start, rest };
 

@@ -1,6 +1,7 @@
 # A bucket of a real S3 server, and what bucket.sh and bucket_restore.sh ask about it; sourced after e2e_begin.
 export LC_ALL=C.UTF-8
 e2e_install
+mkdir -p "$ROOT/small"
 start_webdav
 start_s3
 write_policy - <<TOML
@@ -18,6 +19,11 @@ remotes = ["disk"]
 [service.odd]
 bucket = { remote = "minio", prefixes = ["odd"] }
 remotes = ["disk"]
+[service.small]
+path = "$ROOT/small"
+remotes = ["disk", "onedrive"]
+[recovery.bucket]
+steps = ["briefs"]
 TOML
 DISK=$ROOT/disk/briefs OBJECTS=$ROOT/objects
 # Keys with their MD5, as downloaded, and with their sizes.

@@ -28,6 +28,8 @@ check_same "… nothing is touched" "$ROOT/before" "$ROOT/after"
 
 # The second night.
 TODAY=$(date +%F)
+cp "$DISK/data.manifest.json" "$ROOT/old.manifest"
+check "a recovery plan looks ahead at the mirror" $GATE --recover-plan bucket --dry-run
 echo changed | s3 rcat minio:kohakku/skills/a/7
 head -c 14000000 /dev/urandom >"$OBJECTS/briefs/in parts.bin"; sleep 1.1   # of the same size, and its MD5 is told by nobody
 s3 copyto --ignore-times "$OBJECTS/briefs/in parts.bin" "minio:kohakku/briefs/in parts.bin"
@@ -38,6 +40,39 @@ check "… is the bucket" mirror_is_bucket
 check "… what was overwritten is kept" grep -qx 'skill 7' "$DISK/history/$TODAY/skills/a/7"
 check "… and what was deleted" grep -qx 'skill 8' "$DISK/history/$TODAY/skills/a/8"
 check "… verifies" $GATE --verify briefs
+cp "$DISK/data.manifest.json" "$ROOT/new.manifest"; cp "$ROOT/old.manifest" "$DISK/data.manifest.json"
+check_exit 65 "the plan says beforehand what the restore would refuse: an older mirror" $GATE --recover-plan bucket --dry-run
+check_says "… of the step" "1. briefs                   CANNOT: the newest mirror on the remotes is older"
+cp "$ROOT/new.manifest" "$DISK/data.manifest.json"
+
+# A mirror's own folder that is a mount point is said, by its path.
+mount -t tmpfs -o size=1m none "$DISK/data/briefs/2026"
+check_exit 74 "something is mounted in the mirror" $GATE --backup briefs
+check_says "… is named" "mount point, not read: $DISK/data/briefs/2026"
+umount "$DISK/data/briefs/2026"
+check "… gone, all is well" $GATE --backup briefs
+
+# X5: a remote that holds more files than there are inodes to fetch them into.
+mkdir -p $STATE/spool; mount -t tmpfs -o nr_inodes=4000,size=200m,mode=700 none $STATE/spool
+mkdir "$DISK/data/flood"; (cd "$DISK/data/flood" && seq 3000 | xargs touch)
+check_exit 65 "a mirror with thousands of files more than its manifest has" $GATE --restore briefs --mirror --yes
+check_says "… is fetched no further than half of the inodes" "files that there are inodes for"
+rm -r "$DISK/data/flood"
+check "… without them" $GATE --restore briefs --mirror --to "$ROOT/few"
+umount $STATE/spool
+
+# What a day overwrites several times is replaced in the history, which is no deletion of data's.
+echo one >"$ROOT/small/a"; echo one >"$ROOT/small/b"
+check "a tree of two files: the first sync of the day" $GATE --sync small
+for time in second third fourth; do
+  echo "the $time" >"$ROOT/small/a"; echo "the $time" >"$ROOT/small/b"
+  check "… the $time, with both files changed" $GATE --sync small
+done
+check "… is mirrored" diff -r "$ROOT/small" "$ROOT/disk/small/data"
+check "… the one before is kept" grep -qx 'the third' "$ROOT/disk/small/history/$TODAY/a"
+rm "$ROOT/small/a" "$ROOT/small/b"; echo c >"$ROOT/small/c"
+check_exit 65 "… and deletions count as before" $GATE --sync small
+check "… none was done" test -e "$ROOT/disk/small/data/a"
 
 # D3.
 fingerprint "$ROOT/disk" >"$ROOT/before"
@@ -111,10 +146,18 @@ check "… without it" $GATE --backup odd
 mkdir -p "$ROOT/s3/kohakku/odd/dir"
 for ending in _object _object.md5 _metadata.json; do cp "$ROOT/s3/kohakku/odd/file._S3rver$ending" "$ROOT/s3/kohakku/odd/dir/._S3rver$ending"; done
 end_pid "$ROOT/pids/s3"; start_s3
-check_exit 74 "a key that ends in a slash, and is not empty" $GATE --backup odd
-check_says "… is said" "incomplete: 1 "
-check_exit 74 "… the manifest says so" $GATE --verify odd
-check_exit 74 "… and it takes no bucket's place" $GATE --restore odd --mirror --yes
+check "a key that ends in a slash, and is not empty" $GATE --backup odd
+check_says "… is named" "odd/dir/: Entry doesn't belong in directory"
+check_says "… and said" "warning: 1 keys of the bucket can be no paths (named above)"
+check_says "… and counted" "left-out 1"
+check "… the manifest says so" grep -q '"status":"complete","left_out":1,' "$ROOT/disk/odd/data.manifest.json"
+check "… it verifies" $GATE --verify odd
+check_says "… and says so" "left-out 1"
+s3 deletefile minio:kohakku/odd/file
+check "… what is there is restored" $GATE --restore odd --mirror --yes
+check_says "… and what is not is said" "1 keys of the bucket could be no paths when the mirror was made"
+check "… is there" test "$(s3 cat minio:kohakku/odd/file)" = a
+check "… a drill" $GATE --drill odd
 
 check_not "the secret is nowhere in state or journal (X10)" grep -rqF "$S3_SECRET" "$STATE"
 check "the journal verifies (X9)" $GATE --verify-journal

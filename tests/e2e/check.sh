@@ -82,8 +82,18 @@ check "a host that knows the date alone: OK" look
 sed -i "s/^[^ ]*/2026-01-01/" $STATE/history/plain
 check_exit 2 "… and its age counts" look
 
-# What a restore in place has left to decide (D6).
+# A host whose state was lost does not know of the archive that it left, and is told to make one, which is there.
 check "an archive that is good again" $GATE --archive plain --replace
+mv $STATE/history "$ROOT/history"; mkdir -m 700 $STATE/history
+check_exit 2 "what was remembered is lost: CRITICAL" look
+check_says "… says what to do" "backupctl --backup plain makes one"
+check "that finds it there" $GATE --backup plain
+check_says "… and says so" "skipped: plain-$today.tar.gz is there already"
+check "… and remembers it" look
+check "… with its size and remote" diff <(grep ^archive "$ROOT/history/plain.runs" | tail -n 1 | cut -d' ' -f1,2,4-) <(grep ^archive "$MEMORY" | cut -d' ' -f1,2,4-)
+check "… and the date that retention needs" grep -q "^$today " $STATE/history/plain
+
+# What a restore in place has left to decide (D6).
 check "a restore in place" $GATE --restore plain --yes
 ageless() { "$@" $GATE --check plain --warn-drill 0 --warn-age 0 --crit-age 0 --warn-mirror 0 --crit-mirror 0; }
 check "its old files are no problem today" ageless env
@@ -102,6 +112,36 @@ PY
 check_exit 1 "one that was never seen to run: WARNING" ageless env
 check_says "… says what to do" "run the same --restore again, or --restore-rollback plain"
 check "the old files are given up" $GATE --restore-commit plain
+
+# Where there was no tree nothing is kept, and the way back takes away.
+mv "$ROOT/plain" "$ROOT/aside"
+check_exit 64 "without --yes and a terminal nothing is restored" $GATE --restore plain
+check_says "… of a tree that is gone nothing would be replaced" "$ROOT/plain, where nothing is now, would come from"
+check "a restore of a tree that is gone" $GATE --restore plain --yes
+check_says "… keeps nothing, and says so" "nothing was there before: --restore-commit plain makes it final, --restore-rollback plain takes away"
+check "… it is there" cmp "$ROOT/aside/file" "$ROOT/plain/file"
+check "… --status" $GATE --status plain
+check_says "… says so as well" "nothing was there before: --restore-commit"
+check_exit 69 "… a second one" $GATE --restore plain --yes
+check_says "… is told so" "before which nothing was there, is not decided yet"
+check "… the way back" $GATE --restore-rollback plain
+check_says "… says what it did" "nothing was there before, so what was restored is taken away again; what had been restored is in"
+check_not "… the tree is gone again" test -e "$ROOT/plain"
+check "a restore once more" $GATE --restore plain --yes
+check "… is made final" $GATE --restore-commit plain
+check_says "… and nothing deleted" "nothing was there before it, so nothing had been put aside"
+check "… it is there" cmp "$ROOT/aside/file" "$ROOT/plain/file"
+rm -rf "$ROOT/plain"; mv "$ROOT/aside" "$ROOT/plain"
+# What exclude leaves out is said where the policy has any: the staging directory's own does not count.
+check "a restore without exclude" $GATE --restore plain --yes
+cp "$out" "$ROOT/said"
+check_not "… says nothing of one" grep -q "policy's exclude" "$ROOT/said"
+$GATE --restore-commit plain >/dev/null 2>&1
+sed -i '/^\[service.plain\]/a exclude = ["*.tmp"]' "$POLICY"
+check "a restore with one" $GATE --restore plain --yes
+check_says "… says what it means" "what the policy's exclude leaves out is in no backup"
+$GATE --restore-commit plain >/dev/null 2>&1
+sed -i '/^exclude = /d' "$POLICY"
 check "… OK" ageless env
 
 # Leases (S1).
@@ -124,6 +164,17 @@ check_exit 2 "a damaged lease: CRITICAL" leases
 cp "$ROOT/lease" $STATE/leases/vaultwarden
 check "start it" gate 'backupctl --start vaultwarden'
 check "… OK" leases
+
+# What is said of a disk that is not mounted, and of a secret that others can read.
+cp "$POLICY" "$ROOT/policy"
+printf '[remote.usb]\ndirectory = "%s/usb"\nroot = "/"\n[service.stick]\npath = "%s/stick"\nremotes = ["usb"]\n' "$ROOT" "$ROOT" >>"$POLICY"; mkdir "$ROOT/stick"; echo x >"$ROOT/stick/file"
+check_exit 78 "a directory remote that is not there" $GATE --archive stick
+check_says "… by its name, and why that may be" "the remote usb: $ROOT/usb is not there; is the disk mounted?"
+cp "$ROOT/policy" "$POLICY"
+chmod 644 $CONF
+check "a secret that others can read" $GATE --check-policy
+check_says "… says what to do" "rclone.conf is readable by others than root (chmod 600)"
+chmod 600 $CONF
 
 # What is no answer.
 unprivileged() { setpriv --reuid=backup_ops --regid=backup_ops --clear-groups $GATE --check; }

@@ -24,6 +24,13 @@ ssl = on
 fsync = off
 CONF
 }
+# postgres_world: a server that runs until the test's end, an installation, and the file with a password for the policy.
+postgres_world() {
+  make_postgres && start_postgres || { fail "a PostgreSQL server runs"; e2e_end; }
+  on_clean() { stop_postgres immediate 2>/dev/null; }
+  e2e_install
+  echo "$PGSECRET" >/etc/backupctl/shop.pw; chmod 600 /etc/backupctl/shop.pw
+}
 start_postgres() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -l "$PGDATA/log" -w -s start && head -1 "$PGDATA/postmaster.pid" >"$ROOT/pids/postgres"; }
 stop_postgres() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -w -s -m "${1:-fast}" stop; }
 # sql DATABASE TEXT: as the superuser.

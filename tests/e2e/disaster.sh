@@ -10,16 +10,30 @@ MANUAL=$E2E_SOURCE/man/backupctl-recovery.7
 # ---- the manual ----
 # of_section TITLE: what the manual's section holds.
 of_section() { sed -n "/^\.Ss $1\$/,/^\.S[sh] /p" "$MANUAL"; }
-# from_manual CODE SECTION WORDS TITLE: runs the first command of that section that begins with these words, as it stands there but
-# for the names of its example; where it lets a person be asked, here is nobody to answer.
+# from_manual CODE SECTION WORDS TITLE: runs the first command of that section that begins with these words, as it stands there;
+# where it lets a person be asked, here is nobody to answer.
 from_manual() {
   local command
-  command=$(of_section "$2" | sed -nE 's/^(\.Dl )?(sudo |# )?backupctl (--[^#]*)(#.*)?$/\3/p' |
-    sed -E 's/ shop( |$)/ controller-db\1/; s/ +$//' | grep -m 1 -E -- "^$3( |\$)") ||
+  command=$(of_section "$2" | sed -nE 's/^(\.Dl )?backupctl (--[^#]*)(#.*)?$/\2/p' | sed -E 's/ +$//' | grep -m 1 -E -- "^$3( |\$)") ||
     { fail "recovery(7), $2, has a command that begins with $3"; return; }
   case $command in *--yes*|*--dry-run*|*--to\ *|*--into\ *) ;; --restore\ *|--recover-plan\ *) command="$command --yes" ;; esac
   # shellcheck disable=SC2086  # words of a command
   check_exit "$1" "$4: backupctl $command" $GATE ${command//\/srv\//$ROOT/}
+}
+# as_manual COMMAND TITLE: the command of the section of databases that begins so, run by the servers' superuser; what asks for a
+# password twice is told it.
+as_manual() {
+  local command
+  command=$(of_section "$DATABASE" | sed -nE 's/^(\.Dl )?sudo -u postgres (.*)/\2/p' | grep -m 1 -- "^$1") ||
+    { fail "recovery(7), $DATABASE, has a command of postgres' that begins with $1"; return 1; }
+  printf '%s\n' "$PGSECRET" "$PGSECRET" >"$ROOT/typed"
+  check "$2: $command" as_postgres env -C / PGHOST="$ROOT/pgsocket" PGPORT="$PGPORT" setsid -w bash -c "$command <$ROOT/typed"
+}
+# by_hand: what that section does without backupctl, once the files are fetched. Here no password is wanted of postgres.
+by_hand() {
+  of_section "$DATABASE" | sed -n '/^X=/,/^Into a database/p' | sed '/^\.Ed/,/^\.Bd/d' |
+    sed "s/\\\\e/\\\\/g; s/2026-03-29/$(date +%F)/g; s/ -h localhost//g" >"$ROOT/by-hand"
+  env -C "${DUMP%/*}" PGHOST="$ROOT/pgsocket" PGPORT="$PGPORT" bash -euo pipefail "$ROOT/by-hand"
 }
 ORDER='Several services, in order' DATABASE='Loss of a database' QUEUE='Loss of Redis' BUCKET='Loss of the object store'
 
@@ -27,17 +41,18 @@ ORDER='Several services, in order' DATABASE='Loss of a database' QUEUE='Loss of 
 SERVICES=(controller-db queue briefs) QUEUEPORT=$(free_port)
 DUMP=$ROOT/disk/controller-db/archives/controller-db-$(date +%F).dump MIRROR=$ROOT/disk/briefs/data
 # A cluster without anything, made once: initdb takes its time.
-new_database() {
+new_server() {
   if [ -e "$ROOT/cluster" ]; then cp -a "$ROOT/cluster" "$PGDATA"; else make_postgres && cp -a "$PGDATA" "$ROOT/cluster"; fi
-  start_postgres && sql postgres "create role kohakku login createdb password '$PGSECRET'"
+  start_postgres
 }
+new_database() { new_server && as_manual 'createuser --superuser' "recovery(7), an empty server"; }
 new_queue() { start_redis queue "$QUEUEPORT" --appendonly yes; }
 queue_tool() { python3 "$E2E_SOURCE/tests/e2e/redis_tool.py" "$QUEUEPORT" "$@"; }
 lose_database() { stop_postgres immediate; rm -rf "$PGDATA"; }
 lose_queue() { stop_redis queue; rm -rf "$ROOT/redis-queue"; }
 lose_bucket() { end_pid "$ROOT/pids/s3"; rm -rf "$ROOT/s3"; }
 lose_all() { lose_database; lose_queue; lose_bucket; }
-new_all() { new_database && new_queue && start_s3; }
+new_all() { new_database; new_queue && start_s3; }
 on_clean() { stop_postgres immediate 2>/dev/null; }
 
 # Keys with their sizes, and with the MD5 of what is downloaded.
@@ -69,7 +84,8 @@ case \$1 in
     export PGPASSFILE=$ROOT/pgpass
     setsid bash -c 'while :; do echo "select 1 \\watch 0.2" | psql -Xq -h 127.0.0.1 -p $PGPORT -U kohakku -d controller; sleep 0.1; done & python3 $E2E_SOURCE/tests/e2e/redis_tool.py $QUEUEPORT hold 3600; wait' \\
       </dev/null >/dev/null 2>&1 &
-    echo \$! >$ROOT/pids/controller ;;
+    echo \$! >$ROOT/pids/controller
+    for i in \$(seq 100); do runs && break; sleep 0.05; done ;;   # setsid takes its moment
 esac
 EOP
   chmod 755 /usr/local/bin/controller
@@ -86,7 +102,7 @@ ordered() {
 
 # ---- the policy: its plan is the manual's ----
 policy() {
-  echo "$PGSECRET" >/etc/backupctl/kohakku.pw; chmod 600 /etc/backupctl/kohakku.pw
+  echo "$PGSECRET" >/etc/backupctl/backup.pw; chmod 600 /etc/backupctl/backup.pw
   write_policy - <<TOML
 [remote.minio]
 root = "kohakku"
@@ -96,7 +112,7 @@ stop = ["/usr/local/bin/controller", "stop"]
 start = ["/usr/local/bin/controller", "start"]
 status = ["/usr/local/bin/controller", "status"]
 [service.controller-db]
-postgres = { host = "localhost", port = $PGPORT, user = "kohakku", database = "controller", password_file = "/etc/backupctl/kohakku.pw", sslmode = "verify-full", sslrootcert = "$ROOT/postgres-ca.crt" }
+postgres = { host = "localhost", port = $PGPORT, user = "backup", database = "controller", password_file = "/etc/backupctl/backup.pw", globals = true, sslmode = "verify-full", sslrootcert = "$ROOT/postgres-ca.crt" }
 remotes = ["disk"]
 [service.briefs]
 bucket = { remote = "minio", prefixes = ["briefs", "skills"] }
@@ -117,10 +133,12 @@ e2e_install
 make_app
 (umask 077; : >"$CONF")
 printf '127.0.0.1:%s:*:kohakku:%s\n' "$PGPORT" "$PGSECRET" >"$ROOT/pgpass"; chmod 600 "$ROOT/pgpass"
-new_all || { fail "the servers run"; e2e_end; }
+new_server && new_queue && start_s3 || { fail "the servers run"; e2e_end; }
+sql postgres "create role kohakku login password '$PGSECRET'; create role backup login password '$PGSECRET'; grant pg_read_all_data to backup"
 policy
 check "the policy, with the plan that the manual shows" $GATE --check-policy
 sql postgres 'create database controller owner kohakku'
+sql postgres "alter role kohakku in database controller set application_name to 'the controller'"
 bench() { PGPASSWORD=$PGSECRET "$PGBIN/pgbench" -h 127.0.0.1 -p "$PGPORT" -U kohakku "$@" controller; }
 bench -i -q -s 2 --foreign-keys >/dev/null 2>&1
 sql controller "create table runs (id int primary key, note text); insert into runs select i, 'run ' || i || E'\n\tü' from generate_series(1, 3000) i; alter table runs owner to kohakku"
@@ -161,7 +179,7 @@ decide() { for service in "${SERVICES[@]}"; do $GATE --restore-commit "$service"
 mkdir "$ROOT/elsewhere"; cp "$STATE/host.pub" "$ROOT/elsewhere"
 lose_all; app stop
 find "$STATE" /etc/backupctl -mindepth 1 -delete
-check "a new host, with empty servers" new_all
+new_all && pass "a new host, with empty servers" || fail "a new host, with empty servers"
 check_not "(nothing is there)" database_is_back; check_not "(nothing is there)" bucket_is_back
 e2e_install; policy; (umask 077; sed '/_cutoff\|^chunk/d' "$ROOT/s3.conf" >"$CONF")
 trusting=$(of_section 'After the loss of a host' | sed -n 's/^\.Dl \(install .*trusted\.d.*\)/\1/p')
@@ -214,10 +232,16 @@ decide
 
 # ---- the database alone ----
 damaged() { sql controller 'delete from pgbench_history; update pgbench_branches set bbalance = 7; drop table runs'; }
+night() { $GATE --backup controller-db --replace; }
+as_manual "psql -c 'alter role backup nosuperuser" "recovery(7), after a restore"
+check_exit 78 "(the superuser's rights are gone, and the one to read was never there)" night
+as_manual "psql -c 'grant" "recovery(7), and then"
+check "… the next night goes well" night
 damaged
 from_manual 69 "$DATABASE" '--restore controller-db' "recovery(7), loss of the database, while the application runs"
 check_says "… it says how to go on" "stop what uses it"
 app stop
+as_manual "psql -c 'alter role backup superuser" "recovery(7), a role that may only read"
 from_manual 0 "$DATABASE" '--restore controller-db' "recovery(7), the same after it was stopped"
 check "every row is back" database_is_back
 from_manual 0 "$DATABASE" '--restore-rollback controller-db' "recovery(7), the way back"
@@ -227,7 +251,12 @@ from_manual 0 "$DATABASE" '--restore-commit controller-db' "recovery(7)"
 lose_database; new_database
 from_manual 0 "$DATABASE" '--restore controller-db' "recovery(7), loss of its server"
 all_is_back "loss of the database's server"
+lose_database; new_server
+check "recovery(7), loss of its server, by hand" by_hand
+all_is_back "by hand"
+check "… with the roles and their rights: the next night goes well" night
 app start; decide
+check "… and the application runs" app_runs
 lose_database; new_database
 check "its plan" $GATE --recover-plan database --yes
 all_is_back "the plan of the database alone"

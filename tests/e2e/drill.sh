@@ -103,8 +103,16 @@ again
 
 # Where it restores, and what a crash leaves.
 install -d -o backup_ops "$ROOT/theirs"
+recorded() { ls -A "$DRILLS"; grep -h drill $STATE/history/*.runs; }
+recorded >"$ROOT/before"
 check_exit 78 "a scratch directory that others can write: 78" $GATE --drill plain --scratch "$ROOT/theirs"
-mkdir "$ROOT/small"; mount -t tmpfs -o size=100k none "$ROOT/small"
+check_exit 78 "one that is not there: 78" $GATE --drill --all --scratch "$ROOT/nope"
+check_says "… says so, once" "cannot open $ROOT/nope: No such file or directory: --scratch wants a directory that is there"
+check "… and only that" test "$(wc -l <"$out")" = 1
+check_exit 78 "one that is a file: 78" $GATE --drill --all --scratch "$ROOT/plain/file"
+recorded >"$ROOT/after"
+check_same "… of none of which anything is recorded" "$ROOT/before" "$ROOT/after"
+mkdir "$ROOT/small"; mount -t tmpfs -o size=100k,mode=755 none "$ROOT/small"
 check_exit 74 "one without room: 74" $GATE --drill plain --scratch "$ROOT/small"
 check_says "… says what to do" "name another directory with --scratch"
 umount "$ROOT/small"

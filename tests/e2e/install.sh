@@ -14,6 +14,9 @@ check "man pages are there" test -e /usr/local/share/man/man8/backupctl.8
 check "nothing is setuid (X12)" test -z "$(find /usr/local -perm /6000)"
 check "the policy is the example" cmp $POLICY $POLICY.example
 check "… and valid" $GATE --check-policy
+sed -E 's/^# (\[|[a-z_]+ *=)/\1/' $POLICY >"$ROOT/all.toml"
+check "… with what its comments show, too" $GATE --check-policy "$ROOT/all.toml"
+check_says "… of which there are databases" "postgres  none"
 grep -v '^#' /etc/sudoers.d/backupctl >"$ROOT/sudoers"
 check "sudoers keeps the request" grep -qxF 'Defaults!/usr/local/bin/backupctl env_keep += "SSH_ORIGINAL_COMMAND"' "$ROOT/sudoers"
 check "sudoers allows one command, to the letter" test "$(grep NOPASSWD "$ROOT/sudoers")" = 'backup_ops ALL=(root) NOPASSWD: /usr/local/bin/backupctl --ssh-gate'

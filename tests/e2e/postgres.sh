@@ -5,9 +5,7 @@
 . "$(dirname "$0")/databases.sh"
 e2e_begin "$@"
 
-make_postgres && start_postgres || { fail "a PostgreSQL server runs"; e2e_end; }
-e2e_install
-echo "$PGSECRET" >/etc/backupctl/shop.pw; chmod 600 /etc/backupctl/shop.pw
+postgres_world
 write_policy - <<CONF
 [service.shop]
 postgres = { host = "localhost", port = $PGPORT, user = "shop", database = "shop", password_file = "/etc/backupctl/shop.pw", sslmode = "verify-full", sslrootcert = "$ROOT/postgres-ca.crt" }
@@ -19,7 +17,6 @@ remotes = ["disk"]
 postgres = { host = "localhost", port = $PGPORT, user = "shop", database = "nothing", password_file = "/etc/backupctl/shop.pw" }
 remotes = ["disk"]
 CONF
-on_clean() { stop_postgres immediate 2>/dev/null; }
 sql postgres "create role shop login createdb password '$PGSECRET'"
 sql postgres 'create database shop owner shop'; sql postgres 'create database nothing owner shop'
 export PGPASSWORD=$PGSECRET
@@ -49,12 +46,14 @@ check "--list" gate 'backupctl --list shop'
 check_says "names it as verified" "verified  disk  shop-$today.dump"
 check "through the socket" gate 'backupctl --backup socket'
 check_exit 65 "a database without a table is not backed up" gate 'backupctl --backup empty'
+check_says "and is named" "holds no table"
 wait "$begun"
 
 # Whoever may make functions in "public" could have the operator's user run them (CVE-2018-1058).
 psql -Xq -h 127.0.0.1 -p "$PGPORT" -U shop shop -c "create function public.format(text, name, name) returns text language plpgsql as 'begin raise exception \$\$hijacked\$\$; end'"
-check_exit 65 "the operator's questions run no function of the database's own" $GATE --restore shop --archive latest --table no_such --yes
+check "the operator's questions run no function of the database's own" $GATE --restore shop --archive latest --table "odd one.Table (a" --yes
 sql shop 'drop function public.format(text, name, name)'
+check "and committed" $GATE --restore-commit shop
 check_exit 64 "into the service's own database is no other one" $GATE --restore shop --archive latest --into shop
 : >"$STATE/kept/shop"; printf '?\n' >"$STATE/kept/shop.part"
 check_exit 69 "of a database that a broken-off restore left no backup is made" $GATE --backup shop --replace
@@ -88,12 +87,29 @@ check "pgbench's sums agree" invariant shop
 check "a view, an index and a foreign key are there" test "$(sql shop "select count(*) from pg_class where relname in ('totals','an index')")$(sql shop "select count(*) > 2 from pg_constraint where contype='f'")" = 2t
 check_exit 69 "a second restore waits for a decision about the first" $R --yes
 check "rollback" $GATE --restore-rollback shop
+check_says "counts every row, too" "public.nothing_in_it  1 rows"
 digest_of shop >"$ROOT/now"; check_same "every row is what was made since" "$ROOT/made-since" "$ROOT/now"
 check_exit 69 "a second rollback has nothing to put back" $GATE --restore-rollback shop
 check "restored again" $R --yes
 check "and committed" $GATE --restore-commit shop
 check_exit 75 "once" $GATE --restore-commit shop
 check "nothing is kept then" test -z "$(ls "$STATE/kept")"
+
+# ---- killed before it has exchanged anything: what is written afterwards is not lost by the next attempt (D6) ----
+psql -Xq -h "$ROOT/pgsocket" -p "$PGPORT" -U postgres -d shop -c 'begin; lock table pgbench_tellers in access share mode; select pg_sleep(60)' >/dev/null 2>&1 & locker=$!
+sleep 0.5
+begin "$ROOT/killed" $R --with-clients --yes
+for _ in $(seq 100); do grep -q 'restoring the database' "$ROOT/killed" && break; sleep 0.1; done
+sleep 0.5; kill -KILL "$begun"; wait "$begun" 2>/dev/null
+check "what was there is put aside, and nothing decided" sh -c "grep -q '^?' '$STATE/kept/shop.part'"
+sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'shop' and pid <> pg_backend_pid()" >/dev/null; wait "$locker" 2>/dev/null
+for _ in $(seq 50); do [ "$(sql postgres "select count(*) from pg_stat_activity where datname = 'shop'")" = 0 ] && break; sleep 0.1; done
+sql shop 'insert into nothing_in_it values (99)'
+check "the same again" $R --yes
+check "rolled back" $GATE --restore-rollback shop
+check "what was written in between is there" test "$(sql shop 'select count(*) from nothing_in_it where a = 99')" = 1
+check "restored once more" $R --yes
+check "and committed" $GATE --restore-commit shop
 
 # ---- another database, single tables ----
 check "into another database, which is made" $R --into copy
@@ -102,6 +118,9 @@ check_exit 69 "which overwrites nothing" $R --into copy
 check_says "and says so" "overwrites nothing"
 check "one table into another" $R --into part --table pgbench_tellers
 check_exit 69 "which overwrites nothing either" $R --into part --table pgbench_tellers
+check_exit 65 "one that fails" $R --into failed --table no_such
+check "leaves no database" test -z "$(sql postgres "select 1 from pg_database where datname = 'failed'")"
+check "one of a schema that is not there" $R --into schemas --table 'odd one.Table (a'
 check "that alone" test "$(sql part "select string_agg(tablename, ',') from pg_tables where schemaname = 'public'")" = pgbench_tellers
 sql shop 'update "odd one"."Table (a" set "the text" = 0; grant select on "odd one"."Table (a" to public'
 check "the rows of one table" $R --table 'odd one.Table (a' --yes

@@ -35,12 +35,25 @@ steps = ["queue"]
 steps = ["queue", "start:app"]
 [recovery.vault]
 steps = ["start:ctl", "db", "vaultwarden", "start:vaultwarden"]
+[controller.slow]
+kind = "command"
+stop = ["/usr/local/bin/ctl", "stop", "{service}"]
+start = ["/usr/local/bin/ctl", "start", "{service}"]
+status = ["/usr/local/bin/ctl", "status", "{service}"]
+[controller.slower]
+kind = "command"
+stop = ["/usr/local/bin/ctl", "stop", "{service}"]
+start = ["/usr/local/bin/ctl", "start", "{service}"]
+status = ["/usr/local/bin/ctl", "status", "{service}"]
+[recovery.long]
+steps = ["start:slow", "start:slower", "queue"]
 EOP
 }
 # What "start:ctl" runs: a file says whether it runs.
 cat >/usr/local/bin/ctl <<EOP
 #!/bin/sh
 echo "\$1 \$2" >>$ROOT/ctl.log
+case \$1\$2 in startslow*) sleep 3 ;; esac
 case \$1 in start) : >$ROOT/ctl.\$2 ;; stop) rm -f $ROOT/ctl.\$2 ;; status) [ -e $ROOT/ctl.\$2 ] || exit 3 ;; esac
 EOP
 chmod 755 /usr/local/bin/ctl
@@ -63,11 +76,24 @@ is_back() { trees >"$ROOT/now"; cmp -s "$ROOT/good" "$ROOT/now" || { diff "$ROOT
 commit_all() { local s; for s in db queue vaultwarden; do $GATE --restore-commit $s >/dev/null 2>&1; done; rm -f $RECORD; }
 app_up() { is_running app; }
 app_down() { ! is_running app; }
+# edit_record SCRIPT: sed on what the record says, under a digest that is right again.
+edit_record() { { sed 1d $RECORD | sed "$1" >"$ROOT/record"; sha256sum <"$ROOT/record" | cut -c1-64; cat "$ROOT/record"; } >"$ROOT/record.new" && cp "$ROOT/record.new" $RECORD; }
+# hung_up WORDS CMD…: CMD on a terminal of its own, which is gone as soon as it has said WORDS.
+hung_up() {
+  python3 -c '
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[2], sys.argv[2:])
+said = b""
+while sys.argv[1].encode() not in said: said += os.read(terminal, 4096)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)' "$@"
+}
 journal_says() { grep -q "$1" $STATE/journal/journal.jsonl; }
 
 # What is refused, and what is foreseen.
 check_exit 77 "a plan that the policy does not have" $GATE --recover-plan other --yes
-check_says "… says which there are" "it has all, queue-alone, small, vault"
+check_says "… says which there are" "it has all, long, queue-alone, small, vault"
 check_exit 64 "without --yes and a terminal nothing is done" $GATE --recover-plan all
 check_says "… it says what would be replaced" "the data of db, queue, vaultwarden would be replaced"
 check_says "… and what would stand still" "with what start:app starts stopped until then"
@@ -122,6 +148,7 @@ check "… the plan and each step in the journal" journal_says '"event":"request
 check "… before" journal_says '"event":"request".*"request":"backupctl --recover-plan all step queue"'
 check "… and after it" journal_says '"event":"end".*"step":"recover-plan queue".*"exit":"0"'
 check "… the journal is whole" $GATE --verify-journal
+check "… and what is left to decide" grep -q 'recovered; the restores of db, queue, vaultwarden can be taken back until --restore-commit of each' "$ROOT/said"
 check_not "… nothing of it is left to do" test -e $RECORD
 check_exit 69 "a plan that ended is begun anew: while old files are kept" plan
 check_says "… says so before it stops anything" "--restore-commit db"
@@ -129,6 +156,29 @@ check_says "… of each" "--restore-commit queue"
 check "… and it stopped nothing" app_up
 check "the old files are there" $GATE --restore-rollback db
 check "… as they were lost" grep -q lost /media/db/page2
+commit_all
+
+# The operator's link breaks: nobody reads what it says, and the kernel says SIGHUP.
+destroy
+check "the terminal is gone in the middle of the plan" hung_up 'stopping app' $GATE --recover-plan all --yes
+check "… which goes on to its end" is_back
+check "… the application runs" app_up
+check_not "… nothing of it is left to do" test -e $RECORD
+check "… its end is in the journal" bash -c "tail -1 $STATE/journal/journal.jsonl | grep -q '\"step\":\"recover-plan all\".*\"exit\":\"0\"'"
+commit_all
+destroy
+check "… in the middle of a --restore in place" hung_up 'fetching' $GATE --restore db --yes
+check "… which comes to its end, too" test -e /media/db/page1
+commit_all
+
+# Each step has the longest time that the policy has, not all of them together.
+cp $POLICY "$ROOT/policy"; printf '[gate.timeouts]\nbackup = "12s"\n' >>$POLICY
+destroy
+check "a plan that takes longer than timeouts.backup" $GATE --recover-plan long --yes
+cp "$out" "$ROOT/said"
+check "… (it did)" grep -qE 'recover-plan long: recovered.*duration (1[3-9]|[2-9][0-9])\.' "$ROOT/said"
+check_not "… its last step was taken" test -e /media/queue/other
+cp "$ROOT/policy" $POLICY
 commit_all
 
 # A step that fails in the middle.
@@ -148,6 +198,14 @@ check "… and for long: nobody starts it" test ! -e $STATE/leases/app
 check "… a record of the failure" grep -q '"result":"failed"' "$(ls -t $STATE/recoveries/all-*.json | head -1)"
 check_exit 2 "--check tells of it" $GATE --check
 check_says "… as critical" "the recovery plan all, begun"
+check "--status of a service that it restores" $GATE --status queue
+check_says "… tells of it, too" "the recovery plan all, to which it belongs, has not ended"
+cp $POLICY "$ROOT/policy"
+printf '[service.%s]\npath = "/media/%s"\nremotes = ["disk"]\n' apart apart shop shop >>$POLICY; echo 'controller = "app"' >>$POLICY
+of_plan() { $GATE --status "$1" --json | python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["recovery"])'; }
+check "… of one that it is to start, as JSON" grep -q 'has not ended.*on the host, backupctl --recover-plan all$' <(of_plan shop)
+check "… and not of another" grep -qx None <(of_plan apart)
+cp "$ROOT/policy" $POLICY
 check "--dry-run tells what is left" $GATE --recover-plan all --dry-run
 check_says "… and what is done" " 1. db                       done already"
 cp $POLICY "$ROOT/policy"; echo '# mended' >>$POLICY
@@ -159,6 +217,22 @@ check_says "… says so" "the steps of [recovery.all] changed"
 cp "$ROOT/policy" $POLICY
 check_exit 65 "again while it is damaged" plan
 check_says "… the first step was not done again" "going on with queue"
+mv "$QUEUE.manifest.json" "$ROOT/manifest"; echo nothing >"$QUEUE.manifest.json"
+check_exit 65 "no backup of what is next: looking ahead ends it" plan
+check_says "… says what stands still since the earlier run" "what start:app starts stands still since the earlier run"
+cp "$out" "$ROOT/said"
+check "… the steps are one table" test "$(grep -nE '^ ?[0-9]+\. ' "$ROOT/said" | cut -d: -f1 | awk 'NR == 1 { first = $1 } END { print NR, $1 - first + 1 }')" = "4 4"
+check "… (with something to say between)" grep -q 'is passed over' "$ROOT/said"
+mv "$ROOT/manifest" "$QUEUE.manifest.json"
+# One that is older than a week.
+cp $RECORD "$ROOT/young"; edit_record "s/^begun .*/begun $(($(date +%s) - 8 * 86400))/"
+check_exit 64 "an old unfinished run is not gone on with by --yes alone" plan
+check_says "… says how old" "lies 8 d back"
+check "… and --dry-run, too" $GATE --recover-plan all --dry-run
+check_says "…" ", 8 d ago, which did not end; going on with queue"
+check_exit 65 "… with --from it is begun anew" plan --from queue
+check_says "… and what the old one did counts no more" "db (left-out)"
+cp "$ROOT/young" $RECORD
 cp "$ROOT/whole" "$QUEUE"
 podman start app >/dev/null   # somebody did not wait
 check "mended, the plan goes on" plan
@@ -168,6 +242,20 @@ check "… all of it is back" is_back
 check "… the application runs" app_up
 check_not "… nothing is left to do" test -e $RECORD
 check_exit 0 "… but for --check, old files are no finding yet" bash -c "$GATE --check | grep -q 'recovery plan' && exit 1 || exit 0"
+commit_all
+
+# What the operator restored by hand, and is no step: single files, after the plan was begun.
+cp "$QUEUE" "$ROOT/whole"; printf 'XXXX' | dd of="$QUEUE" bs=1 seek=200 conv=notrunc 2>/dev/null
+destroy
+check_exit 65 "a step that fails" plan
+cp "$ROOT/whole" "$QUEUE"; edit_record 's/^step failed/step begun/'
+check "… and would have been killed, of whose service files are restored" $GATE --restore queue --only jobs --yes
+check_exit 69 "… is not done with that" plan
+check_says "… says what to decide" "--restore-commit queue"
+check "… the rest of it is as it was lost" grep -q lost /media/queue/other
+$GATE --restore-commit queue >/dev/null
+check "… decided, the plan goes on" plan
+check "… all of it is back" is_back
 commit_all
 
 # --from, and a plan of one service.

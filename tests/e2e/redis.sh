@@ -175,9 +175,23 @@ check_says "says how many" "1 other clients"
 digest "$PLAIN" own.2; check_same "is not touched" "$ROOT/own.1" "$ROOT/own.2"
 check "--with-clients" restore plain --archive latest --with-clients
 digest "$PLAIN" plain.2; check_same "restores all the same" "$ROOT/plain.1" "$ROOT/plain.2"
-kill "$begun"
 check "rollback" $GATE --restore-rollback plain
+check_says "warns of the client" "1 other clients are connected to the server of plain, and find it emptied and filled again"
+kill "$begun"
 digest "$PLAIN" own.2; check_same "what was there is there again" "$ROOT/own.1" "$ROOT/own.2"
+# One that comes while what is there is kept: looked for again before anything is emptied.
+redis-cli -p "$PLAIN" config set repl-diskless-sync-delay 3 >/dev/null
+begin "$ROOT/late" $GATE --restore plain --archive latest --yes; restoring=$begun
+until grep -q 'keeping what' "$ROOT/late"; do kill -0 "$restoring" || break; sleep 0.05; done
+begin "$ROOT/held" python3 "$E2E_SOURCE/tests/e2e/redis_tool.py" "$PLAIN" hold 60
+wait "$restoring"; status=$?
+check "a client that comes while the old is kept: 69" test $status = 69
+check "it was not there before" grep -q 'keeping what' "$ROOT/late"
+check "says how many, and that nothing was touched" grep -q '1 other clients are connected.*nothing was touched' "$ROOT/late"
+check_not "nothing is kept of it" test -e "$STATE/kept/plain"
+digest "$PLAIN" own.2; check_same "nothing is touched" "$ROOT/own.1" "$ROOT/own.2"
+kill "$begun"; wait "$begun" 2>/dev/null
+redis-cli -p "$PLAIN" config set repl-diskless-sync-delay 0 >/dev/null
 
 # Killed at random.
 for round in 1 2 3 4 5; do

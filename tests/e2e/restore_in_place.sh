@@ -71,6 +71,7 @@ check_says "… it says what would be replaced" "$DATA would be replaced by the 
 check_exit 77 "over the gate it is refused" gate 'backupctl --restore vaultwarden --yes'
 check_exit 65 "an archive that is not there" restore --archive 2001-01-01
 check_exit 65 "--only of what the archive does not hold" restore --only no/such/file
+check_says "… named as it was asked for" "the archive holds no no/such/file beneath data/"
 check_exit 64 "--only with .." restore --only ../etc
 check_exit 69 "nothing to put back" rollback
 check_exit 75 "nothing to give up" commit

@@ -80,6 +80,15 @@ dd if=/dev/urandom of="$ROOT/src/torn.db" bs=4096 seek=5 count=20 conv=notrunc s
 check_exit 65 "a damaged one: 65" snapshot "$ROOT/src/torn.db" "$ROOT/to/copy.db"
 check_says "… the copy before stays" "the copy that was there before stays"
 check_same "… byte for byte" "$ROOT/good.db" "$ROOT/to/copy.db"
+check "one whose schema has all that a good one may have" eval 'as_scheduler "$LOAD" odd "$ROOT/src/odd.db" && snapshot "$ROOT/src/odd.db" "$ROOT/to/odd.db"'
+rm "$ROOT/src/odd.db" "$ROOT/to/odd.db"
+# CHECKs are evaluated for each row, whoever wrote them.
+for kind in slow long; do as_scheduler "$LOAD" $kind "$ROOT/src/$kind.db"; done
+check_exit 65 "one that keeps whoever checks it busy: 65, before long" as_scheduler timeout 100 $CLIENT --sqlite-snapshot "$ROOT/src/slow.db" "$ROOT/to/copy.db"
+check_says "… says so" "far more work than a good database of its size needs"
+check_exit 65 "one whose CHECKs make values of a gigabyte: 65" snapshot "$ROOT/src/long.db" "$ROOT/to/copy.db"
+check_says "… says so" "values far longer than the whole database"
+check_same "… byte for byte what it was" "$ROOT/good.db" "$ROOT/to/copy.db"
 mkdir "$ROOT/small"; mount -t tmpfs -o size=256k,mode=777 none "$ROOT/small"
 check_exit 74 "a full disk: 74" snapshot "$ROOT/src/other.db" "$ROOT/small/copy.db"
 check_not "… nothing is left there" compgen -G "$ROOT/small/*"

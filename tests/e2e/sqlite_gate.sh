@@ -198,10 +198,35 @@ wait_for 20 grep -q locked "$ROOT/locked"
 check_exit 69 "locked all the time: 69" archive
 check_says "… says so" "has held it locked all the time"
 pkill -KILL -P "$(cat "$ROOT/pids/locked")"; rm "$ROOT/pids/locked"
+put; as "$LOAD" slow "$TREE/slow.db"; mv "$TREE/slow.db" "$TREE/lightflow.db"
+bad 65 "one that keeps whoever checks it busy" "far more work than a good database of its size needs"
+# Its room is half of what is free: of one that is large out of nothing no byte is copied, and one that grows meanwhile ends there.
 mount -t tmpfs -o size=16k,mode=700 none "$SPOOL"
 put; check_exit 74 "no room in the spool: 74" archive
-check_says "… says so" "lightflow.db could not be copied"
+check_says "… says so" "make room there"
+umount "$SPOOL"; mount -t tmpfs -o size=40m,mode=700 none "$SPOOL"
+put; archive >"$out" 2>&1; check "with room: an archive" archive
+(cd "$ROOT/disk" && find . -type f -exec sha256sum {} +) | sort >"$ROOT/kept"
+as truncate -s 1T "$TREE/lightflow.db"
+bad 74 "a terabyte out of nothing" "(sqlite) have 1.1 TB"
+grow_while() {
+  put; : >"$ROOT/locked"; rm -f "$TREE/go"
+  as python3 - "$TREE" <<'PY' >"$ROOT/locked" & echo $! >"$ROOT/pids/locked"; disown
+import os, sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1] + "/lightflow.db", isolation_level=None); db.execute("PRAGMA journal_mode=DELETE"); db.execute("BEGIN EXCLUSIVE"); print("locked", flush=True)
+while not os.path.exists(sys.argv[1] + "/go"): time.sleep(0.05)
+db.execute("CREATE TABLE grown (b)"); db.execute("INSERT INTO grown VALUES (randomblob(30000000))"); db.execute("COMMIT")
+PY
+  wait_for 20 grep -q locked "$ROOT/locked"
+  begin "$ROOT/said" archive; pid=$begun
+  wait_for 30 grep -q "copying the databases" "$ROOT/said"; as touch "$TREE/go"
+  wait $pid
+}
+check_exit 74 "one that grows while it is copied: 74" grow_while
+cp "$ROOT/said" "$out"; check_says "… says so" "it grew beyond half of what was free"
+rm -f "$ROOT/pids/locked" "$TREE/go" "$TREE/lightflow.db"
 umount "$SPOOL"
+put
 (cd "$ROOT/disk" && find . -type f -exec sha256sum {} +) | sort >"$ROOT/now"
 check_same "… what was there before is there" "$ROOT/kept" "$ROOT/now"
 

@@ -3,6 +3,8 @@
 
     sqlite_load.py write FILE JOURNAL-MODE PROGRESS   a thousand transactions a second until it is ended; PROGRESS has how many are committed
     sqlite_load.py check FILE AT-LEAST                the copy is whole and holds a prefix: all transactions up to one, no less than AT-LEAST
+    sqlite_load.py odd FILE                           a good one with all that a schema may have: checking evaluates its expressions
+    sqlite_load.py slow FILE, long FILE               one that was made to keep whoever checks it busy for some minutes; one whose values are long
 """
 
 import os
@@ -38,6 +40,36 @@ def write(path, mode, progress):
     print(f"{(n - first) / (time.monotonic() - begun):.0f} transactions a second")
 
 
+def odd(path):
+    db = sqlite3.connect(path, isolation_level=None)
+    columns = ", ".join(f"c{i}" for i in range(1999))
+    for words in (
+        "CREATE TABLE blob (b BLOB, t TEXT CHECK (length(t) > 0))",
+        "INSERT INTO blob VALUES (zeroblob(50000000), 'x')",
+        f"CREATE TABLE wide ({columns})",
+        "INSERT INTO wide (c1998) VALUES (1)",
+        "CREATE TABLE json (j CHECK (json_valid(j) AND j NOT LIKE '%nothing%'))",
+        "CREATE INDEX of_json ON json (json_extract(j, '$.a'))",
+        "CREATE INDEX some_json ON json (lower(j)) WHERE j GLOB '*a*'",
+        """INSERT INTO json VALUES ('{"a": 1}')""",
+        "CREATE VIRTUAL TABLE words USING fts5(x)",
+        "INSERT INTO words VALUES ('one and another')",
+        "CREATE VIRTUAL TABLE place USING rtree(id, a, b)",
+        "CREATE TABLE made (a, b GENERATED ALWAYS AS (a || 'x') STORED, c AS (upper(a)) UNIQUE)",
+        "INSERT INTO made (a) VALUES ('q')",
+        "CREATE TRIGGER after AFTER INSERT ON made BEGIN DELETE FROM json; END",
+        "CREATE VIEW both AS SELECT * FROM made JOIN words",
+    ):
+        db.execute(words)
+
+
+def hostile(path, length):
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA ignore_check_constraints=1")
+    db.execute(f"CREATE TABLE t (a, CHECK (length(hex(zeroblob({length} + a % 2))) > 0))")
+    db.execute("WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 50000) INSERT INTO t SELECT n FROM s")
+
+
 def check(path, at_least):
     for ending in ("-wal", "-shm", "-journal"):
         if os.path.exists(path + ending):
@@ -54,5 +86,9 @@ def check(path, at_least):
 
 if sys.argv[1] == "write":
     write(*sys.argv[2:])
+elif sys.argv[1] == "odd":
+    odd(sys.argv[2])
+elif sys.argv[1] in ("slow", "long"):
+    hostile(sys.argv[2], 1_000_000 if sys.argv[1] == "slow" else 900_000_000)
 else:
     check(sys.argv[2], int(sys.argv[3]))

@@ -194,7 +194,8 @@ TEST_CASE("what is damaged on the way is not kept") {
   CHECK(world.receive(directory() + file("v.tar.gz", good.archive) + file("MANIFEST.sha256", good.sums) +
                       file("manifest.json", good.manifest()) + end) == to_status(Exit::bad_data));  // README.md is missing
   CHECK(world.receive(directory() + file("v.tar.gz", good.archive) + file("README.md", "read me") + file("more", "x") +
-                      file("MANIFEST.sha256", good.sums) + file("manifest.json", good.manifest()) + end) == to_status(Exit::bad_data));
+                      file("MANIFEST.sha256", good.sums) + file("manifest.json", good.manifest()) + end) ==
+        to_status(Exit::bad_data));
   CHECK(world.receive(directory() + file("v.tar.gz", good.archive) + file("README.md", "read me") +
                       file("MANIFEST.sha256", good.sums) + end) == to_status(Exit::bad_data));  // without manifest
   CHECK(world.names().empty());

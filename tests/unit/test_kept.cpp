@@ -102,9 +102,32 @@ TEST_CASE("killed while it is removed: what is left is nothing, or told, and rem
   CHECK(std::filesystem::is_empty(fixture.state().at("kept")));
 }
 
-TEST_CASE("what was begun goes with what is given up") {
+TEST_CASE("killed while it is dumped: nothing of it stays") {
   StateFixture fixture;
-  begin(fixture, "half a du");
+  const UniqueFd file = begin(fixture, "half a du");
+  CHECK(std::filesystem::is_empty(fixture.state().at("kept")));
+}
+
+TEST_CASE("a later one takes the place of the one that is there") {
+  StateFixture fixture;
+  for (const char* rows : {"the old rows", "later rows"}) {
+    const UniqueFd file = begin(fixture, rows);
+    REQUIRE(state::keep(fixture.state(), "shop", file).has_value());
+    CHECK(content(*open(fixture)) == rows);
+  }
+  REQUIRE(state::remove_kept(fixture.state(), "shop").has_value());
+  CHECK(std::filesystem::is_empty(fixture.state().at("kept")));
+}
+
+TEST_CASE("what was begun goes with what is given up, and with what is kept") {
+  StateFixture fixture;
+  fixture.write("kept/shop.begun", "half a du");
+  SUBCASE("kept") {
+    const UniqueFd file = begin(fixture, "the old rows");
+    REQUIRE(state::keep(fixture.state(), "shop", file).has_value());
+    CHECK(content(*open(fixture)) == "the old rows");
+    CHECK(!std::filesystem::exists(fixture.state().at("kept/shop.begun")));
+  }
   REQUIRE(state::remove_kept(fixture.state(), "shop").has_value());
   CHECK(std::filesystem::is_empty(fixture.state().at("kept")));
 }
@@ -126,6 +149,8 @@ TEST_CASE("X7: what stands in its place and is a link is not followed") {
   REQUIRE(::symlink("../precious", fixture.state().at("kept/shop").c_str()) == 0);
   CHECK(!state::open_kept(fixture.state(), "shop").has_value());
   REQUIRE(::symlink("../precious", fixture.state().at("kept/shop.begun").c_str()) == 0);
-  begin(fixture, "y");
+  const UniqueFd file = begin(fixture, "y");
+  REQUIRE(state::keep(fixture.state(), "shop", file).has_value());
   CHECK(fixture.read("precious") == "x");
+  CHECK(fixture.read("kept/shop") == "y");
 }

@@ -33,7 +33,7 @@ TEST_CASE("D3: what a sync would do, as rclone 1.60.1 says it (mirror of 6: one 
   CHECK(numbers(out.last()) == Numbers{1, 1, 6, 1, 0});
   CHECK(out.of(Record::Kind::note).empty());  // nothing to tell the user
   REQUIRE(out.of(Record::Kind::progress).size() == 1);
-  CHECK(out.records[0].number == std::array<std::int64_t, 8>{0, 0, 0, -1, 2, 7, 2, 0});
+  CHECK(out.records[0].number == decltype(Record::number){0, 0, 0, -1, 2, 7, 2, 0});
 }
 
 TEST_CASE("D3: where lines and statistics differ, the greater number counts") {
@@ -46,6 +46,14 @@ TEST_CASE("D3: where lines and statistics differ, the greater number counts") {
                                        "\n" +
                                            stats(1, 0, 0, 0))
                     .last()) == Numbers{0, 0, 1, 0, 1});
+}
+
+TEST_CASE("names that cannot be where they are are counted among the errors, and alone") {
+  const std::string odd = R"({"level":"error","msg":"Entry doesn't belong in directory \"x\" (same as directory) - ignoring"})"
+                          "\n";
+  const auto out = relay_run({"dry-run"}, odd + odd + R"({"level":"error","msg":"x"})" + "\n" + stats(1, 0, 0, 0));
+  CHECK(out.last().number[4] == 3);
+  CHECK(out.last().number[5] == 2);
 }
 
 TEST_CASE("D3: a dry run that did not end with figures allows nothing") {

@@ -74,6 +74,45 @@ TEST_CASE("what belongs to a table: its sequence with what depends on that, its 
                                     {3216, foreign_key}});
 }
 
+TEST_CASE("what is of the database itself, in a dump of that database alone") {
+  const std::string text =
+      "; Archive\n3339; 1262 16402 DATABASE - the shop own\n3340; 0 0 COMMENT - DATABASE the shop own\n"
+      "3341; 0 0 ACL - DATABASE the shop own\n3342; 0 0 DATABASE PROPERTIES - the shop own\n"
+      "216; 1259 16388 TABLE s t shop\n3370; 0 0 ACL s TABLE t shop\n";
+  const auto ids = [&](const std::string& name, const std::string& contents_) {
+    const auto out = relay_run({"dump-database", name}, contents_);
+    REQUIRE(out.done());
+    std::vector<std::int64_t> found;
+    for (const Record& record : out.of(Record::Kind::entry)) found.push_back(record.number[0]);
+    return found;
+  };
+  CHECK(ids("the shop", text) == std::vector<std::int64_t>{3339, 3340, 3341, 3342});
+  CHECK(ids("shop", text).empty());
+  CHECK(ids("the", text).empty());
+  CHECK(ids("the shop", "").empty());
+  std::string many = "1; 1 1 DATABASE - x own\n";
+  for (int i = 0; i < 9; ++i) many += "2; 0 0 ACL - DATABASE x own\n";
+  CHECK_FALSE(relay_run({"dump-database", "x"}, many).done());
+}
+
+TEST_CASE("how a database was made, where it is nothing but words and plain literals") {
+  const auto clause = [](const std::string& text) {
+    const auto out = relay_run({"database-clause"}, text);
+    REQUIRE(out.done());
+    const auto entries = out.of(Record::Kind::entry);
+    return entries.empty() ? std::string("none") : std::string(entries[0].view());
+  };
+  CHECK(clause("SET x = 1;\nCREATE DATABASE lat WITH TEMPLATE = template0 ENCODING = 'LATIN1' LOCALE_PROVIDER = libc "
+               "LOCALE = 'de_DE.iso88591@euro';\nALTER DATABASE lat OWNER TO own;\n") ==
+        "ENCODING = 'LATIN1' LOCALE_PROVIDER = libc LOCALE = 'de_DE.iso88591@euro'");
+  CHECK(clause("CREATE DATABASE \" WITH TEMPLATE = template0 \" WITH TEMPLATE = template0 ENCODING = 'UTF8';\n") ==
+        "ENCODING = 'UTF8'");
+  CHECK(clause("CREATE DATABASE a WITH TEMPLATE = template0 ENCODING = 'UTF8'; DROP DATABASE b;\n") == "none");
+  CHECK(clause("CREATE DATABASE a WITH TEMPLATE = template0 ENCODING = '\\! id';\n") == "none");
+  CHECK(clause("CREATE DATABASE a;\nCREATE DATABASE b WITH TEMPLATE = template0 ENCODING = 'UTF8';\n") == "none");
+  CHECK(clause("") == "none");
+}
+
 TEST_CASE("a table that is not there, or is of another schema, has nothing") {
   CHECK(belongings("s", "no").empty());
   CHECK(belongings("public", "t").empty());

@@ -30,10 +30,10 @@ TEST_CASE("a listing") {
   REQUIRE(out.done());
   REQUIRE(out.records.size() == 4);
   CHECK(out.records[0].view() == "a.tar.gz");
-  CHECK(out.records[0].number == std::array<std::int64_t, 8>{3, 1795223751, 0, 1, 0, 0, 0, 0});
+  CHECK(out.records[0].number == decltype(Record::number){3, 1795223751, 0, 1});
   CHECK(out.records[0].digest[31] == 0xaa);
-  CHECK(out.records[1].number == std::array<std::int64_t, 8>{-1, 1795223751, 1, 0, 0, 0, 0, 0});
-  CHECK(out.records[2].number == std::array<std::int64_t, 8>{9007199254740993, 0, 0, 0, 2, 0, 0, 0});
+  CHECK(out.records[1].number == decltype(Record::number){-1, 1795223751, 1, 0, 0, 0, 0, 0});
+  CHECK(out.records[2].number == decltype(Record::number){9007199254740993, 0, 0, 0, 2, 0, 0, 0});
   CHECK(out.records[2].digest[31] == 0);
   CHECK(out.last().number[0] == 3);
   CHECK(out.last().number[1] == 0);

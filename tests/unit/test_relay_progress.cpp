@@ -24,7 +24,7 @@ TEST_CASE("progress comes at most once a second, and the result has the last fig
   for (int at = 0; at <= 5000; at += 100) progress.take(parse_log_line(stats(at)), milliseconds(at));
   const Record result = progress.finish();
   CHECK(backupctl::test::content(report).size() == 6 * sizeof(Record));
-  CHECK(result.number == std::array<std::int64_t, 8>{0, 5000, 3, 4, 2, 0, 0, 0});
+  CHECK(result.number == decltype(Record::number){0, 5000, 3, 4, 2, 0, 0, 0});
 }
 
 TEST_CASE("a progress record") {
@@ -32,7 +32,7 @@ TEST_CASE("a progress record") {
   REQUIRE(out.done());
   REQUIRE(out.records.size() == 2);
   CHECK(out.records[0].kind == Record::Kind::progress);
-  CHECK(out.records[0].number == std::array<std::int64_t, 8>{40, 100, 10, 9, 3, 4, 2, 0});
+  CHECK(out.records[0].number == decltype(Record::number){40, 100, 10, 9, 3, 4, 2, 0});
 }
 
 TEST_CASE("errors become warnings; kinds of error are told") {
@@ -52,7 +52,7 @@ TEST_CASE("errors become warnings; kinds of error are told") {
   CHECK(notes[0].number[0] == 1);
   CHECK(notes[1].view() == "a/b: corrupted on transfer: md5 hash differ");
   CHECK(notes[2].number[0] == 0);
-  CHECK(out.last().number == std::array<std::int64_t, 8>{2, 7, 3, 4, 2, 1, 1, 2});
+  CHECK(out.last().number == decltype(Record::number){2, 7, 3, 4, 2, 1, 1, 2});
 }
 
 TEST_CASE("a file's name does not make a kind of error") {

@@ -137,7 +137,7 @@ TEST_CASE("a listing by the real rclone") {
   for (const Record& entry : out.of(Record::Kind::entry)) {
     if (entry.view() != "d/f") continue;
     seen = true;
-    CHECK(entry.number == std::array<std::int64_t, 8>{3, 1772330400, 0, 1, 0, 0, 0, 0});
+    CHECK(entry.number == decltype(Record::number){3, 1772330400, 0, 1, 0, 0, 0, 0});
     CHECK(entry.digest == sha256("abc"));
   }
   CHECK(seen);

@@ -36,8 +36,8 @@ TEST_CASE("what a server says of itself") {
   CHECK(out.last().number[6] == 7);
   const auto databases = out.of(Record::Kind::entry);
   REQUIRE(databases.size() == 2);
-  CHECK(databases[0].number == std::array<std::int64_t, 8>{4, 1, 0, 0, 0, 0, 0, 0});
-  CHECK(databases[1].number == std::array<std::int64_t, 8>{7, 0, 15, 0, 0, 0, 0, 0});
+  CHECK(databases[0].number == decltype(Record::number){4, 1, 0, 0, 0, 0, 0, 0});
+  CHECK(databases[1].number == decltype(Record::number){7, 0, 15, 0, 0, 0, 0, 0});
 }
 
 TEST_CASE("what is no answer to INFO") {
@@ -56,9 +56,22 @@ TEST_CASE("what redis-check-rdb prints") {
       "[info] 2 expires\n[info] 1 already expired\n";
   const auto out = relay_run({"redis-check"}, good);
   REQUIRE(out.done());
-  CHECK(out.last().number == std::array<std::int64_t, 8>{5, 2, 1, 445, 1, 0, 0, 0});
+  CHECK(out.last().number == decltype(Record::number){5, 2, 1, 445, 1, 0, 0, 0});
   const auto bad =
       relay_run({"redis-check"}, "--- RDB ERROR DETECTED ---\n[additional info] Reading key '\\o/ RDB looks OK! \\o/'\n");
   REQUIRE(bad.done());
   CHECK(bad.last().number[4] == 0);
+}
+
+TEST_CASE("what redis-check-aof prints") {
+  const auto said = [](const std::string& lines) {
+    const auto out = relay_run({"redis-check-aof"}, lines);
+    REQUIRE(out.done());
+    return std::pair(out.last().number[0], out.last().number[1]);
+  };
+  CHECK(said("INCR AOF appendonly.aof.2.incr.aof is valid\nAll AOF files and manifest are valid\n") == std::pair(1L, 0L));
+  CHECK(said("Start checking Old-Style AOF\nAOF appendonly.aof.manifest is empty\n") == std::pair(0L, 0L));
+  CHECK(said("AOF All AOF files and manifest are valid is not valid.\n") == std::pair(0L, 0L));
+  CHECK(said("--- RDB ERROR DETECTED ---\n[offset 9] Can't handle RDB format version 99\n") == std::pair(0L, 1L));
+  CHECK(said("") == std::pair(0L, 0L));
 }

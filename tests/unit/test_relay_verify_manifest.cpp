@@ -82,7 +82,7 @@ TEST_CASE("a good manifest") {
   REQUIRE(out.done());
   CHECK(out.last().view() == archive);
   CHECK(out.last().digest[0] == 7);
-  CHECK(out.last().number == std::array<std::int64_t, 8>{12345, 1772330400, 1, 3, 99, 1234, 0, 0});
+  CHECK(out.last().number == decltype(Record::number){12345, 1772330400, 1, 3, 99, 1234, 0, 0});
   auto m = good();
   m.downtime_seconds.reset();
   m.complete = false;

@@ -7,7 +7,7 @@ using backupctl::remote::Standstill;
 
 namespace {
 
-Record figures(std::array<std::int64_t, 8> numbers) {
+Record figures(decltype(Record::number) numbers) {
   Record record;
   record.kind = Record::Kind::progress;
   record.number = numbers;
