@@ -137,6 +137,18 @@ Result<std::string> wake_server(Context& context, const policy::Service& service
     state = ask(context, service, *controller, lease->has_value());
     if (!state) return pass(state.error());
   }
+  // One that runs and whose files are whole may as well be listening elsewhere: nothing is stopped on a guess (S2). Files that
+  // it is writing may be called damaged; they are checked again when it stands still.
+  if (!state->at_rest()) {
+    const auto damaged = damaged_files(context, service, dir->get());
+    if (!damaged) return pass(damaged.error());
+    if (damaged->empty())
+      return fail(
+          Exit::unavailable,
+          "cannot restore {}: it runs, redis-check-aof finds nothing wrong with its append-only files, and nobody listens "
+          "at {} port {}: see redis.host and redis.port, and the server's log; {}",
+          service.name, service.redis.host, service.redis.port, untouched);
+  }
   return restart(context, service, *controller, client, dir->get(), state->to_stop());
 }
 
