@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 namespace backupctl::archive {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t bounce_size = 256 * 1024;
 constexpr std::int64_t max_hashed_holes = std::int64_t{4} << 30;
 constexpr std::int64_t large = 1 << 20;
+constexpr std::string_view sqlite_header{"SQLite format 3", 16};  // its NUL included: SQLite's Database File Format, 1.3.1
 
 bool same_time(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
 
@@ -70,6 +72,7 @@ Result<> FileReader::data(int fd, const Member& member, Extent extent, Stored& s
       std::memset(room.data(), 0, room.size());
     }
     const auto bytes = room.first(static_cast<std::size_t>(n));
+    if (extent.offset == 0) stored.database = std::string_view(bytes.data(), bytes.size()).starts_with(sqlite_header);
     if (hash_) hash_->update(bytes.data(), bytes.size());
     if (tar_ != nullptr)
       if (auto done = tar_->content(bytes); !done) return done;

@@ -22,6 +22,7 @@ class FileReader {
     Outcome outcome = Outcome::same;
     int code = 0;                   ///< errno when unreadable
     std::optional<Digest> content;  ///< SHA-256 of what is in the archive
+    bool database = false;          ///< it begins as one of SQLite does
   };
 
   /// Stores the content of `member`, whose header has been begun, from `fd`: exactly the bytes the header announced, with

@@ -15,6 +15,8 @@ namespace {
 
 constexpr int hot_attempts = 3;  ///< a live file that changes is read again twice (architecture.md, "Committing a backup")
 
+constexpr int databases_told = 5;
+
 const char* special_word(mode_t mode) { return S_ISSOCK(mode) ? "a socket is not archived" : "a device is not archived"; }
 
 }  // namespace
@@ -98,10 +100,23 @@ Result<> TreeArchiver::regular(const Found& entry, Member& member) {
     stored = *result;
     if (stored.outcome != FileReader::Outcome::changed) break;
   }
+  if (options_.hot && stored.database && !covered(entry.path)) tell_database(entry.path);
   if (stored.outcome == FileReader::Outcome::changed) lost(NotRead::changed, entry.path, "changed while it was read");
   if (stored.outcome == FileReader::Outcome::unreadable)
     lost(NotRead::unreadable, entry.path, "cannot be read to its end: " + errno_text(stored.code));
   return list_.add(member, stored.content);
+}
+
+/// Pages of several moments are no database, and nothing about the files says so (D2): whoever set the service up is told.
+void TreeArchiver::tell_database(std::string_view path) {
+  if (++databases_ > databases_told) return;
+  reporter_.note(
+      databases_ == databases_told
+          ? std::string("there are more SQLite databases than these that the service's sqlite does not name")
+          : fmt::format("a SQLite database is copied while it may be written, and may not be readable in the backup: "
+                        "name it in the service's sqlite: {}",
+                        path),
+      true);
 }
 
 }  // namespace backupctl::archive

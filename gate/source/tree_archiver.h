@@ -38,6 +38,7 @@ class TreeArchiver : public Visitor {
   Result<> end() { return tar_ != nullptr ? tar_->end() : Result<>{}; }
   bool linked_before(Member& member);
   void read_attributes_of(const Found& entry, Member& member);
+  void tell_database(std::string_view path);
 
   /// A file of several names whose other names have not come yet: the first one's path, and how many are left. About 100
   /// bytes and the path for each such file; forgotten with its last name.
@@ -53,6 +54,7 @@ class TreeArchiver : public Visitor {
   FileReader reader_;
   std::map<std::pair<dev_t, ino_t>, Link> links_;
   std::uint64_t members_ = 0;
+  int databases_ = 0;  ///< of SQLite, read from under whoever uses them
 };
 
 }  // namespace backupctl::archive

@@ -115,6 +115,11 @@ sql "$TREE/lightflow.db" close 'UPDATE total SET steps = steps'
 check "closed cleanly, in WAL mode: nothing beside it" test ! -e "$TREE/lightflow.db-wal" -a ! -e "$TREE/lightflow.db-shm"
 check "… an archive of it" eval 'archive && restored && good "$ROOT/restored/data/lightflow.db" "$before"'
 check "… nothing was made beside it" test ! -e "$TREE/lightflow.db-wal" -a ! -e "$TREE/lightflow.db-shm"
+check_not "… no warning of it" eval 'archive 2>&1 | grep "may be written"'
+policy 'consistency = "hot"' 'sqlite = []'
+check "one that is not named is copied as any file" archive
+check_says "… with a warning" "may not be readable in the backup: name it in the service's sqlite: lightflow.db"
+policy 'consistency = "hot"'
 
 # A journal to be rolled back: the transaction that was broken off is in no archive.
 as python3 - "$TREE/lightflow.db" <<'PY'
