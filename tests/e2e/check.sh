@@ -170,6 +170,13 @@ cp "$POLICY" "$ROOT/policy"
 printf '[remote.usb]\ndirectory = "%s/usb"\nroot = "/"\n[service.stick]\npath = "%s/stick"\nremotes = ["usb"]\n' "$ROOT" "$ROOT" >>"$POLICY"; mkdir "$ROOT/stick"; echo x >"$ROOT/stick/file"
 check_exit 78 "a directory remote that is not there" $GATE --archive stick
 check_says "… by its name, and why that may be" "the remote usb: $ROOT/usb is not there; is the disk mounted?"
+mkdir "$ROOT/usb"; cp /etc/fstab "$ROOT/fstab"; echo "UUID=0 $ROOT/usb ext4 noauto 0 0" >>/etc/fstab
+check_exit 69 "one whose disk is not mounted" $GATE --archive stick
+check_says "… by its mount point" "the remote usb: $ROOT/usb is in /etc/fstab, and nothing is mounted there"
+check "… with nothing written there" test -z "$(ls -A "$ROOT/usb")"
+mount -t tmpfs -o mode=755 none "$ROOT/usb"
+check "… mounted" $GATE --archive stick
+umount "$ROOT/usb"; cp "$ROOT/fstab" /etc/fstab
 cp "$ROOT/policy" "$POLICY"
 chmod 644 $CONF
 check "a secret that others can read" $GATE --check-policy
