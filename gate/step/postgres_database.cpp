@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/escape.h"
 #include "common/io.h"
 #include "gate/step/helpers.h"
 
@@ -13,11 +14,16 @@ namespace backupctl::step {
 namespace {
 
 constexpr const char* unchanged = "the database is as it was";
+constexpr std::string_view by = "by ";
 
 // A right is not needed for any of these: pg_stat_activity shows everybody who is connected, and of the server's own processes
 // (autovacuum) that they are nobody.
-constexpr const char* look_script = R"(SELECT 'clients', count(*) FROM pg_catalog.pg_stat_activity
-  WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+constexpr const char* look_script = R"(WITH other AS (
+  SELECT translate(concat_ws(' ', usename, '(' || nullif(application_name, '') || ')', 'from ' || host(client_addr)), E'\n\t', '??') AS name
+  FROM pg_catalog.pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL)
+SELECT 'clients', count(*) FROM other
+UNION ALL (SELECT 'by ' || name, count(*) FROM other GROUP BY name ORDER BY 2 DESC, 1 LIMIT 3)
 UNION ALL SELECT 'tables', count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%';
 )";
@@ -99,7 +105,12 @@ Result<PostgresDatabase::Found> PostgresDatabase::look() {
   Found found;
   const auto ran = ask(look_script, {}, "look into the database of", [&](const Record& record) {
     if (record.kind != Record::Kind::entry) return false;
-    (record.view() == "clients" ? found.clients : found.tables) = record.number[0];
+    if (record.view() == "clients")
+      found.clients = record.number[0];
+    else if (record.view() == "tables")
+      found.tables = record.number[0];
+    else if (record.view().starts_with(by))
+      found.names += fmt::format("{}{}", found.names.empty() ? "" : ", ", escape_line(record.view().substr(by.size()), 120));
     return true;
   });
   if (ran) {

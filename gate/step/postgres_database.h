@@ -31,6 +31,7 @@ class PostgresDatabase {
     bool exists = false;
     std::int64_t clients = 0;  ///< connections of others
     std::int64_t tables = 0;
+    std::string names;  ///< the commonest of the others: "shop (psql) from 127.0.0.1, …"; the server's words, escaped
   };
   Result<Found> look();
   /// Another number than before: its tables were exchanged since, or may have been; -1: they may be just now.

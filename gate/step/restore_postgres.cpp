@@ -140,9 +140,9 @@ Result<> check_target(const PostgresDatabase::Found& found, const RestoreWish& w
   if (found.clients > 0 && !wish.with_clients)
     return fail(
         Exit::unavailable,
-        "other clients are connected to the database {} ({} of them), and would find it exchanged under them: stop what "
-        "uses it, or say --with-clients; the database is as it was",
-        name, found.clients);
+        "{} other clients are connected to the database {}, and would find it exchanged under them ({}): stop what uses it, or "
+        "say --with-clients; the database is as it was",
+        found.clients, name, found.names);
   return {};
 }
 
@@ -180,7 +180,8 @@ Result<Report> restore_whole(Context& context, const policy::Service& service, c
   // Keeping it took its time.
   const auto again = look_for_clients(context, database);
   if (!again) return pass(old.failed(again.error()));
-  if (auto good = check_target({again->exists, again->clients, 0}, wish, name); !good) return pass(old.failed(good.error()));
+  if (auto good = check_target({again->exists, again->clients, 0, again->names}, wish, name); !good)
+    return pass(old.failed(good.error()));
   context.output.step(fmt::format("restoring the database {}", name));
   if (auto restored = database.restore(fetched.dump, found->tables > 0); !restored) {
     return pass(old.failed(restored.error()));
@@ -305,8 +306,9 @@ Result<Report> rollback_postgres(Context& context, const policy::Service& servic
   const auto found = database.look();
   if (!found) return pass(found.error());
   if (found->clients > 0)
-    context.output.note(
-        fmt::format("{} other clients are connected, and find the database exchanged under them", found->clients), true);
+    context.output.note(fmt::format("{} other clients are connected, and find the database exchanged under them: {}",
+                                    found->clients, found->names),
+                        true);
   if (!found->exists)
     if (auto made = database.create(dump); !made) return pass(made.error());
   context.output.step("putting back what was there");

@@ -78,6 +78,7 @@ PGOPTIONS='' psql -Xq -h 127.0.0.1 -p "$PGPORT" -U shop shop -c 'select pg_sleep
 sleep 1
 check_exit 69 "a database with other clients is not exchanged under them" $R --yes
 check_says "it says how to go on" "or say --with-clients"
+check_says "and who they are" "exchanged under them (shop (psql) from 127.0.0.1)"
 digest_of shop >"$ROOT/now"; check_same "and it is as it was" "$ROOT/made-since" "$ROOT/now"
 check "unless told" $R --with-clients --yes
 sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()" >/dev/null; wait "$sleeper" 2>/dev/null
