@@ -56,7 +56,8 @@ class Loader {
                                       {"daemonize", "no"},
                                       {"disable-thp", "no"}})
       spawn.argv.insert(spawn.argv.end(), {"--" + name, value});
-    spawn.env = {"LC_ALL=C.UTF-8", "HOME=/"};
+    // Redis since 7.2 does not start in a locale that is not there, and in the cage none is but this.
+    spawn.env = {"LC_ALL=C", "HOME=/"};
     auto child = monitor::spawn(spawn);
     if (!child) return pass(child.error());
     return Loader(std::move(*worker), std::move(*child));

@@ -22,6 +22,7 @@ create role readers; create role gone login password 'whose'; create role dump l
 grant readers to "App $roles$; '" with admin option; grant pg_read_all_data to readers, dump;
 alter role readers set search_path to '', "$user", 'a,b', public; alter role readers in database shop set work_mem to '5MB';
 alter role "App $roles$; '" set application_name to E'it''s \\ "q"';
+do 'begin if current_setting(''server_version_num'')::int >= 160000 then grant readers to gone with inherit false, set false; end if; end';
 SQL
 )"
 sql shop 'create table t (a int); insert into t values (1); alter table t owner to "App $roles$; '\''"; grant select on t to readers'
@@ -35,7 +36,7 @@ what_database() {
 # what_roles: all that a server says of its roles.
 what_roles() {
   sql shop "select rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil, rolpassword from pg_authid where rolname !~ '^pg_' and rolname <> 'admin' order by 1"
-  sql shop "select a.roleid::regrole::text, a.member::regrole::text, admin_option from pg_auth_members a where member::regrole::text !~ '^pg_' order by 1, 2"
+  sql shop "select a.roleid::regrole::text, a.member::regrole::text, to_jsonb(a) - array['oid', 'roleid', 'member', 'grantor'] from pg_auth_members a where member::regrole::text !~ '^pg_' order by 1, 2"
   sql shop "select setrole::regrole::text, setdatabase <> 0, setconfig from pg_db_role_setting where setrole <> 0 order by 1, 2"
 }
 ARCHIVES=$ROOT/disk/shop/archives; dump=$ARCHIVES/shop-$(date +%F).dump globals=$ARCHIVES/shop-$(date +%F).dump.globals.sql
