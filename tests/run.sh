@@ -65,12 +65,12 @@ run_test() {
   tally "$log" $status "$title"
 }
 
-# run_pairs SECONDS SCRIPT…: the same for end-to-end tests, two at a time; told in the order in which they end.
-run_pairs() {
+# run_together SECONDS SCRIPT…: the same for end-to-end tests, three at a time; told in the order in which they end.
+run_together() {
   local limit=$1 script title pid status; shift
   local -A running=() began=()
   while [ $# -gt 0 ] || [ ${#running[@]} -gt 0 ]; do
-    while [ $# -gt 0 ] && [ ${#running[@]} -lt 2 ]; do
+    while [ $# -gt 0 ] && [ ${#running[@]} -lt 3 ]; do
       script=$1 title=e2e/$(basename "$1" .sh); shift
       wanted "$title" || continue
       timeout --kill-after=30 "$limit" "$script" >"$logs/${title/\//-}.log" 2>&1 </dev/null &
@@ -133,19 +133,19 @@ for script in "$here"/attack/*.sh; do
 done
 
 heading "End to end"
-# Each has a world of its own and waits more than it computes, so two run at a time; but the end of an account's processes, which
+# Each has a world of its own and waits more than it computes, so three run at a time; but the end of an account's processes, which
 # uninstall.sh brings about, knows no worlds, so those that call it run alone.
 scripts=()
 # The longest first, so that none of them runs alone at the end.
-for script in "$here"/e2e/{restore_in_place,redis_damaged,disaster,recover_plan}.sh "$here"/e2e/*.sh; do
+for script in "$here"/e2e/{redis_damaged,recover_plan,restore_in_place,move_podman,disaster,move_docker}.sh "$here"/e2e/*.sh; do
   [ -x "$script" ] || continue      # lib.sh and world.sh are sourced
   case $(basename "$script" .sh) in
-    fresh_root) run_test e2e/fresh_root 7200 "$script" ;;     # it runs all of this twice more, on a bare root
+    fresh_root) run_test e2e/fresh_root 12000 "$script" ;;     # it runs all of this twice more, on a bare root
     install|quickstart) run_test "e2e/$(basename "$script" .sh)" 420 "$script" ;;
     *) [[ " ${scripts[*]} " == *" $script "* ]] || scripts+=("$script") ;;
   esac
 done
-run_pairs 600 "${scripts[@]}"
+run_together 900 "${scripts[@]}"
 
 heading "Build with the other compiler"
 wait "$behind"; status=$?; trap - EXIT

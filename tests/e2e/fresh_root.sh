@@ -35,8 +35,8 @@ check "quickstart.sh on the bare root" in_root timeout 1500 /src/deploy/quicksta
 check_says "… restores and compares" "find no difference"
 check "quickstart.sh twice in a row" in_root timeout 600 /src/deploy/quickstart.sh
 check "quickstart.sh --undo" in_root /src/deploy/quickstart.sh --undo
-check "tests/run.sh on the bare root" in_root timeout 1800 /src/tests/run.sh
+check "tests/run.sh on the bare root" in_root timeout 4500 /src/tests/run.sh
 check_says "… with its closing line" ' passed, 0 failed, '
-check "tests/run.sh twice in a row" in_root timeout 1800 /src/tests/run.sh
+check "tests/run.sh twice in a row" in_root timeout 4500 /src/tests/run.sh
 check_says "… with its closing line" ' passed, 0 failed, '
 e2e_end
