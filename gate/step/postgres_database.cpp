@@ -49,9 +49,13 @@ constexpr const char* rows_script = R"(SELECT format(CASE WHEN EXISTS (SELECT FR
 )";
 constexpr const char* drop_script = R"(SELECT format('DROP DATABASE %I', :'name') \gexec
 )";
-// A table is restored into a schema that may not be there.
-constexpr const char* schema_script = R"(SELECT format('CREATE SCHEMA %I', :'schema')
+// A table is restored into a schema that may not be there; one that was made for it goes again where it does not come.
+constexpr const char* schema_script =
+    R"(SELECT 'made', 1 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = :'schema');
+SELECT format('CREATE SCHEMA %I', :'schema')
   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = :'schema') \gexec
+)";
+constexpr const char* drop_schema_script = R"(SELECT format('DROP SCHEMA %I', :'schema') \gexec
 )";
 // Who holds the table locked all the time keeps a restore from nothing but beginning.
 constexpr const char* truncate_script =
@@ -279,11 +283,21 @@ Result<> PostgresDatabase::restore_table(int dump, const TableName& table, bool 
   if (foreign_keys) kinds.push_back(relay::Belonging::foreign_key);
   auto spool = list_of(dump, table, kinds);
   if (!spool) return pass(spool.error());
-  if (auto made = ask(schema_script, {"--set=schema=" + table.schema}, "make a schema for"); !made) return pass(made.error());
+  const std::vector<std::string> schema = {"--set=schema=" + table.schema};
+  bool made = false;
+  const auto asked = ask(schema_script, schema, "make a schema for", [&](const Record& record) {
+    made = made || record.kind == Record::Kind::entry;
+    return record.kind == Record::Kind::entry;
+  });
+  if (!asked) return pass(asked.error());
   const auto ran = client_->run("pg_restore", {"--single-transaction", "--no-password", "--use-list=/spool/list", "--dbname="},
                                 &name_, {.spool = &*spool, .in = dump});
   if (!ran) return pass(ran.error());
-  return ran->status == 0 ? Result<>{} : failed(*ran, "restore a table of");
+  if (ran->status == 0) return {};
+  if (made)
+    if (auto dropped = ask(drop_schema_script, schema, "take away the empty schema of"); !dropped)
+      context_->output.note(dropped.error().sentence, true);
+  return failed(*ran, "restore a table of");
 }
 
 Result<> PostgresDatabase::restore_rows(int dump, const TableName& table) {

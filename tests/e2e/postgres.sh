@@ -28,6 +28,7 @@ create table "odd one"."Table (a" (id serial primary key, "the text" text, big b
 create index "an index" on "odd one"."Table (a" ("the text");
 insert into "odd one"."Table (a" ("the text", big) select E'line\nbreak\t\\' || i || repeat('ü', i % 40), sha256(i::text::bytea) from generate_series(1, 5000) i;
 create table nothing_in_it (a int);
+create domain amount as int; create schema apart; create table apart.priced (a amount);
 create view totals as select sum(abalance) from pgbench_accounts;
 SQL
 ARCHIVES=$ROOT/disk/shop/archives today=$(date +%F)
@@ -62,7 +63,7 @@ check "--status says so" sh -c "$GATE --status shop | grep -q 'broken off'"
 check_exit 69 "nor is given up what it had put aside" $GATE --restore-commit shop
 rm "$STATE/kept/shop" "$STATE/kept/shop.part"
 check "a drill reads every row of the dump" $GATE --drill shop
-check_says "and says how many tables" "restorable, every row of it was read: archive shop-$today.dump, from disk, files 6"
+check_says "and says how many tables" "restorable, every row of it was read: archive shop-$today.dump, from disk, files 7"
 
 # ---- restore: whole, in one transaction ----
 R="$GATE --restore shop --archive latest"
@@ -122,6 +123,8 @@ check_exit 69 "which overwrites nothing either" $R --into part --table pgbench_t
 check_exit 65 "one that fails" $R --into failed --table no_such
 check "leaves no database" test -z "$(sql postgres "select 1 from pg_database where datname = 'failed'")"
 check "one of a schema that is not there" $R --into schemas --table 'odd one.Table (a'
+check_not "one of a type that is not there" $R --into part --table apart.priced
+check "leaves no schema" test -z "$(sql part "select 1 from pg_namespace where nspname = 'apart'")"
 check "that alone" test "$(sql part "select string_agg(tablename, ',') from pg_tables where schemaname = 'public'")" = pgbench_tellers
 sql shop 'update "odd one"."Table (a" set "the text" = 0; grant select on "odd one"."Table (a" to public'
 check "the rows of one table" $R --table 'odd one.Table (a' --yes
