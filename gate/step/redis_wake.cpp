@@ -18,6 +18,8 @@ namespace redis_state = relay::redis_state;
 
 constexpr const char* restoring = "restore";
 constexpr const char* untouched = "nothing was touched";
+constexpr const char* ways_on =
+    "the server's log says what is wrong, and \"Loss of Redis\" in backupctl-recovery(7) what to do";
 /// Longer than systemd forbids another start after too many (systemd-system.conf(5), DefaultStartLimitIntervalSec: 10 s).
 constexpr std::chrono::seconds patience{15};
 
@@ -88,14 +90,13 @@ Result<std::string> restart(Context& context, const policy::Service& service, co
   if (!aside && !started) return fail(aside.error().exit, "{}; {}", aside.error().sentence, started.error().sentence);
   if (!aside) return aside;
   const std::string what = aside->empty() ? "redis-check-aof finds nothing wrong with its append-only files" : *aside;
-  if (!started) return fail(started.error().exit, "cannot restore {}: {}; {}", service.name, what, started.error().sentence);
+  if (!started)
+    return fail(started.error().exit, "cannot restore {}: {}; {}; {}", service.name, what, started.error().sentence, ways_on);
   const auto heard = is_heard(context, service, client, patience);
   if (!heard) return fail(heard.error().exit, "{}; {}", heard.error().sentence, what);
   if (!*heard)
-    return fail(Exit::unavailable,
-                "cannot restore {}: the server does not answer, {} s after it was started; {}; its log says what is wrong, and "
-                "\"Loss of Redis\" in backupctl-recovery(7) what to do",
-                service.name, patience.count(), what);
+    return fail(Exit::unavailable, "cannot restore {}: the server does not answer, {} s after it was started; {}; {}",
+                service.name, patience.count(), what, ways_on);
   return aside;
 }
 
