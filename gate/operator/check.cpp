@@ -144,9 +144,9 @@ void check_leases(const state::StateDir& state, const Wish& wish, Answer& answer
   }
 }
 
-/// What a restore in place has left to decide (D6).
-void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t now, Answer& answer) {
-  for (const std::string& name : state::list_exchanges(state)) {
+/// What a restore into a server has left to decide (D6).
+void check_kept(const state::StateDir& state, const Wish& wish, std::int64_t now, Answer& answer) {
+  for (const std::string& name : state::list_kept(state)) {
     if (!wish.wants(name)) continue;
     const auto kept = state::open_kept(state, name);
     if (!kept)
@@ -163,6 +163,13 @@ void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t
            fmt::format("what the server held before a restore takes room in {} for {}; decide: --restore-commit {} or "
                        "--restore-rollback {}",
                        state.at("kept/" + name), check::span(now - (*kept)->made), name, name)});
+  }
+}
+
+/// What a restore in place has left to decide (D6).
+void check_restores(const state::StateDir& state, const Wish& wish, std::int64_t now, Answer& answer) {
+  for (const std::string& name : state::list_exchanges(state)) {
+    if (!wish.wants(name)) continue;
     const auto restore = state::read_exchange(state, name);
     if (!restore) {
       answer.findings.push_back({Grade::critical, name, restore.error().sentence});
@@ -238,6 +245,7 @@ Exit check(const std::string& policy_path, const Args& args) {
   Answer answer;
   const std::int64_t now = ::time(nullptr);
   check_leases(*state, *wish, answer);
+  check_kept(*state, *wish, now, answer);
   check_restores(*state, *wish, now, answer);
   if (wish->names.empty()) check_recoveries(*state, now, answer);
   const auto take = [&](std::vector<Finding> findings) {

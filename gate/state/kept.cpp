@@ -1,12 +1,15 @@
 #include "gate/state/kept.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
 
 #include "common/io.h"
+#include "common/request.h"
 
 namespace backupctl::state {
 namespace {
@@ -40,6 +43,15 @@ Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& 
   kept.mark = kept.concluded ? "" : text->substr(1, line - 1);
   kept.part = kept.concluded ? *text : text->substr(line + 1);
   return std::optional(std::move(kept));
+}
+
+std::vector<std::string> list_kept(const StateDir& state) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(open_beneath(state.fd(), "kept", O_RDONLY | O_DIRECTORY).release()),
+                                                ::closedir);
+  std::vector<std::string> services;
+  while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr)
+    if (is_name(entry->d_name)) services.emplace_back(entry->d_name);
+  return services;
 }
 
 Result<UniqueFd> begin_kept(const StateDir& state, const std::string& service) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/result.h"
 #include "common/unique_fd.h"
@@ -21,6 +22,9 @@ struct Kept {
 };
 /// Nothing where nothing is kept. Error: Exit::io_error.
 Result<std::optional<Kept>> open_kept(const StateDir& state, const std::string& service);
+
+/// The services of which something is kept.
+std::vector<std::string> list_kept(const StateDir& state);
 
 /// A new empty file for it, which has no name until keep() was called: of a run that was killed nothing stays (open(2),
 /// O_TMPFILE). Error: Exit::io_error, also on a file system without such files, which the spool beside it needs too.
