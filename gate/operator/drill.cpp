@@ -24,7 +24,7 @@ Result<Wish> parse(const Args& args) {
   CLI::App app("backupctl --drill");
   app.add_option("NAME", wish.name);
   app.add_flag("--all", wish.all);
-  app.add_option("--scratch", wish.scratch);
+  const auto* const scratch = app.add_option("--scratch", wish.scratch);
   std::string why = "one of the two";
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them from the back
@@ -34,7 +34,7 @@ Result<Wish> parse(const Args& args) {
   }
   if (wish.all == !wish.name.empty())
     return fail(Exit::not_a_request, "--drill wants NAME or --all, and [--scratch DIR] ({}); nothing was done", why);
-  if (!wish.scratch.empty() && !wish.scratch.starts_with('/'))
+  if (scratch->count() > 0 && !wish.scratch.starts_with('/'))
     return fail(Exit::not_a_request, "--scratch wants an absolute path; nothing was done");
   while (wish.scratch.size() > 1 && wish.scratch.ends_with('/')) wish.scratch.pop_back();
   return wish;

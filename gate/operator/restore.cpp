@@ -88,6 +88,10 @@ Result<step::RestoreWish> parse(const Args& args, bool& yes, Given& given) {
         "--mirror [--only PREFIX…] [--remote REMOTE] [--yes] or --to DIR ({}); nothing was done",
         error.what());
   }
+  // An empty word, of a variable that is not set for instance, would stand for what it leaves out: the whole database.
+  for (const CLI::Option* const option : {remote, into, table})
+    if (option->count() > 0 && option->as<std::string>().empty())
+      return fail(Exit::not_a_request, "{} wants a name, and is given an empty one; nothing was done", option->get_name());
   given.of_tree = only->count() + mirror->count() + to->count() > 0;
   given.of_archive = date->count() + remote->count() > 0;
   given.of_snapshot = id->count() + from->count() > 0;
