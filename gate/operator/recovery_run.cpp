@@ -36,6 +36,14 @@ std::vector<std::string> undecided_restores(const state::StateDir& state, const 
   return found;
 }
 
+/// A restore that was broken off, and neither repeated nor taken back: no later step may build on it (D6).
+bool is_broken_off(const state::StateDir& state, const std::string& service) {
+  const auto exchange = state::read_exchange(state, service);
+  const auto kept = state::open_kept(state, service);
+  return !exchange || !kept || (exchange->has_value() && (*exchange)->broken_off()) ||
+         (kept->has_value() && !(*kept)->concluded);
+}
+
 /// What is to be known about a plan that ended before its end. @param what  "step 2 of 4, queue, failed (above)"
 Error stopped_at(const state::Recovery& progress, const policy::Policy& policy, Exit exit, const std::string& what) {
   std::string resting;
@@ -88,6 +96,14 @@ Result<step::Report> foresee_plan(step::Context& context, const policy::Recovery
     const state::Recovery::Step& step = progress.steps[i];
     const std::string front = fmt::format("{:>2}. {:<24} ", i + 1, step.name);
     if (step.phase == Phase::done || step.phase == Phase::left_out) {
+      if (is_broken_off(context.state, step.name)) {
+        table += front +
+                 fmt::format("CANNOT: a restore of it was broken off; begin with it (--from {0}), or --restore-rollback {0}\n",
+                             step.name);
+        ++faults;
+        if (!worst) worst = Error{Exit::unavailable, {}};
+        continue;
+      }
       table += front + (step.phase == Phase::done ? "done already\n" : "left out\n");
       continue;
     }

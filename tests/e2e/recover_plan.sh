@@ -258,6 +258,25 @@ check "… decided, the plan goes on" plan
 check "… all of it is back" is_back
 commit_all
 
+# What was done is put back in between, or broken off: nothing is built on it.
+printf 'XXXX' | dd of="$QUEUE" bs=1 seek=200 conv=notrunc 2>/dev/null
+destroy
+check_exit 65 "a step that fails" plan
+cp "$ROOT/whole" "$QUEUE"
+printf '?\n' >$STATE/kept/db.part; echo old >$STATE/kept/db      # as of a server
+check_exit 69 "a step that is done, and was broken off since" plan
+check_says "… by its name" " 1. db                       CANNOT: a restore of it was broken off"
+check_exit 69 "… nor can it be left out" plan --from vaultwarden
+check_exit 2 "… --check tells of it" $GATE --check db
+check_says "… as critical" "a restore was broken off, and the server may hold a part"
+rm $STATE/kept/db*
+check "a step that is done is put back" $GATE --restore-rollback db
+check "… it is lost again" grep -q lost /media/db/page2
+check "… the plan does it again" plan
+check_says "… and begins there" "going on with db"
+check "… all of it is back" is_back
+commit_all
+
 # --from, and a plan of one service.
 destroy
 check "--from leaves out what is before" plan --from vaultwarden
