@@ -8,11 +8,11 @@
 #include "common/escape.h"
 #include "common/io.h"
 #include "gate/remote/exit_status.h"
-#include "gate/remote/expected_mount.h"
 #include "gate/remote/names.h"
 #include "gate/remote/standstill.h"
 #include "gate/sandbox/helper.h"
 #include "gate/step/network_files.h"
+#include "gate/step/remote_directory.h"
 #include "gate/step/remote_files.h"
 
 namespace backupctl::step {
@@ -94,12 +94,8 @@ Result<RemoteFiles> RemoteFiles::open(Context& context, const policy::Remote& re
     files.reading_ = std::move(*lock);
   }
   if (!remote.directory.empty()) {
-    auto directory = open_trusted(remote.directory);
-    if (!directory && ::access(remote.directory.c_str(), F_OK) != 0 && errno == ENOENT)
-      return fail(Exit::bad_config, "the remote {}: {} is not there; is the disk mounted?", remote.name, remote.directory);
+    auto directory = open_remote_directory(remote);
     if (!directory) return pass(directory.error());
-    if (const std::string point = remote::missing_mount(remote.directory); !point.empty())
-      return fail(Exit::unavailable, "the remote {}: {} is in /etc/fstab, and nothing is mounted there", remote.name, point);
     files.directory_ = std::move(*directory);
   } else if (!files.rclone_.needs_config()) {
     files.can_ = remote::azure_capabilities;

@@ -177,6 +177,10 @@ check "… with nothing written there" test -z "$(ls -A "$ROOT/usb")"
 mount -t tmpfs -o mode=755 none "$ROOT/usb"
 check "… mounted" $GATE --archive stick
 umount "$ROOT/usb"; cp "$ROOT/fstab" /etc/fstab
+mkdir "$ROOT/usb/disk"; mount -t tmpfs -o mode=755 none "$ROOT/usb/disk"; sed -i "s,^root = \"/\"$,root = \"/disk/backups\"," "$POLICY"
+check_exit 78 "another disk beneath the directory, on the way to the root" $GATE --archive stick
+check_says "… by its name" "another disk is mounted at $ROOT/usb/disk"
+umount "$ROOT/usb/disk"; check "… with nothing beneath it" test -z "$(ls -A "$ROOT/usb/disk")"
 cp "$ROOT/policy" "$POLICY"
 chmod 644 $CONF
 check "a secret that others can read" $GATE --check-policy
