@@ -1,5 +1,6 @@
 #include "gate/relay/table_rows.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "gate/relay/line_reader.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr std::size_t max_line = 4096;
 constexpr std::int64_t most_tables = 100'000;
 constexpr std::string_view copy = "COPY ";
+constexpr char line_break = '?';  ///< what stands for one in a table's name; postgres_database.cpp has the same
 constexpr std::string_view from_stdin = " FROM stdin;";
 
 class Tables {
@@ -35,6 +37,9 @@ class Tables {
   Record result_;
 };
 
+/// Whether a name in quotes goes on in the next line.
+bool is_open(std::string_view line) { return std::ranges::count(line, '"') % 2 != 0; }
+
 /// Of "COPY public."odd (name" (a, b) FROM stdin;" the name: to the first space outside of quotes.
 std::string_view copied_table(std::string_view line) {
   line.remove_prefix(copy.size());
@@ -50,10 +55,18 @@ Result<Record> dump_rows(const Channels& channels, std::span<const std::string>)
   Tables tables(channels.report);
   std::string table;
   std::int64_t rows = 0;
+  std::string begun;  // of a COPY whose names have line breaks, as far as it came
   const auto read = each_line(channels.in, max_line, [&](const LineReader::Line& line) -> Result<> {
     if (table.empty()) {
-      if (line.text.starts_with(copy) && (line.cut || line.text.ends_with(from_stdin)))
-        table = copied_table(line.text), rows = 0;
+      if (begun.empty() && !line.text.starts_with(copy)) return {};
+      if (begun.size() < max_line) begun += line.text;
+      const bool whole = line.cut || begun.size() >= max_line;
+      if (!whole && is_open(begun)) {
+        begun += line_break;
+        return {};
+      }
+      if (whole || begun.ends_with(from_stdin)) table = copied_table(begun), rows = 0;
+      begun.clear();
     } else if (line.text != "\\.") {
       ++rows;
     } else {

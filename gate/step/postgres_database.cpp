@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include "common/escape.h"
 #include "common/io.h"
@@ -21,30 +22,38 @@ constexpr std::string_view by = "by ";
 constexpr const char* look_script = R"(WITH other AS (
   SELECT translate(concat_ws(' ', usename, '(' || nullif(application_name, '') || ')', 'from ' || host(client_addr)), E'\n\t', '??') AS name
   FROM pg_catalog.pg_stat_activity
-  WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL)
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+  UNION ALL SELECT translate('the prepared transaction ' || gid, E'\n\t', '??') FROM pg_catalog.pg_prepared_xacts
+  WHERE database = current_database())
 SELECT 'clients', count(*) FROM other
 UNION ALL (SELECT 'by ' || name, count(*) FROM other GROUP BY name ORDER BY 2 DESC, 1 LIMIT 3)
+UNION ALL SELECT 'writes', coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_catalog.pg_stat_user_tables
 UNION ALL SELECT 'tables', count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%';
 )";
-// Which files the tables' rows lie in: another answer than before means that they were exchanged, or may have been. A
-// connection of ours that lives on may be about to; it is looked for first, since what it commits is seen by the statement
-// after.
+// An exchange drops every table that the dump holds and makes it anew, with a greater oid, or writes the rows of one into
+// another file. A connection of ours that lives on may be about to; it is looked for first, since what it commits is seen by
+// the statement after. Of our own user, since anybody may call himself backupctl.
 constexpr const char* mark_script = R"(SELECT 'busy', count(*) FROM pg_catalog.pg_stat_activity
-  WHERE datname = current_database() AND application_name = 'backupctl' AND pid <> pg_backend_pid();
-SELECT 'mark', ('x' || substr(md5(coalesce(string_agg(c.oid || ':' || c.relfilenode, ',' ORDER BY c.oid), '')), 1, 15))::bit(60)::bigint
+  WHERE datname = current_database() AND application_name = 'backupctl' AND usename = session_user AND pid <> pg_backend_pid();
+SELECT md5(coalesce(string_agg(c.oid::text || CASE WHEN :'table' <> '' THEN ':' || c.relfilenode ELSE '' END, ',' ORDER BY c.oid), '')),
+    coalesce(max(c.oid::bigint), 0)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%';
+  WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%'
+    AND (:'table' = '' OR n.nspname = :'schema' AND c.relname = :'table') AND (:last = 0 OR c.oid::bigint <= :last);
 )";
 constexpr const char* exists_script = "SELECT 'databases', count(*) FROM pg_catalog.pg_database WHERE datname = :'name';\n";
-constexpr const char* find_script = R"(SELECT format('%I.%I', n.nspname, c.relname), 1 FROM pg_catalog.pg_class c
+// A line break in a name would be one in the answer; in a dump's own lines it stands for the same (relay, table_rows.cpp).
+constexpr const char* find_script =
+    R"(SELECT translate(format('%I.%I', n.nspname, c.relname), E'\n', '?'), 1 FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND n.nspname = :'schema' AND c.relname = :'table';
 )";
 constexpr const char* rows_script = R"(SELECT format(CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_depend d
     WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
-    THEN 'SELECT %1$L, -1' ELSE 'SELECT %1$L, count(*) FROM ONLY %1$s' END, format('%I.%I', n.nspname, c.relname))
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    THEN 'SELECT %2$L, -1' ELSE 'SELECT %2$L, count(*) FROM ONLY %1$s' END, name, translate(name, E'\n', '?'))
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+    LATERAL format('%I.%I', n.nspname, c.relname) AS name
   WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' \gexec
 )";
 constexpr const char* drop_script = R"(SELECT format('DROP DATABASE %I', :'name') \gexec
@@ -113,6 +122,8 @@ Result<PostgresDatabase::Found> PostgresDatabase::look() {
       found.clients = record.number[0];
     else if (record.view() == "tables")
       found.tables = record.number[0];
+    else if (record.view() == "writes")
+      found.writes = record.number[0];
     else if (record.view().starts_with(by))
       found.names += fmt::format("{}{}", found.names.empty() ? "" : ", ", escape_line(record.view().substr(by.size()), 120));
     return true;
@@ -134,14 +145,23 @@ Result<PostgresDatabase::Found> PostgresDatabase::look() {
   return Found{};
 }
 
-Result<std::int64_t> PostgresDatabase::mark() {
-  std::int64_t mark = -1, busy = 1;
-  const auto ran = ask(mark_script, {}, "look into the database of", [&](const Record& record) {
-    if (record.kind == Record::Kind::entry) (record.view() == "busy" ? busy : mark) = record.number[0];
-    return record.kind == Record::Kind::entry;
+Result<std::string> PostgresDatabase::mark(const TableName* table, const std::string& earlier) {
+  std::string mark;
+  std::int64_t last = 0, busy = 1;
+  const std::string_view number = std::string_view(earlier).substr(0, earlier.find(':'));
+  std::from_chars(number.data(), number.data() + number.size(), last);
+  std::vector<std::string> variables = variables_of(table != nullptr ? *table : TableName{});
+  variables.push_back(fmt::format("--set=last={}", last));
+  const auto ran = ask(mark_script, std::move(variables), "look into the database of", [&](const Record& record) {
+    if (record.kind != Record::Kind::entry) return false;
+    if (record.view() == "busy")
+      busy = record.number[0];
+    else
+      mark = fmt::format("{}:{}", last > 0 ? last : record.number[0], record.view());
+    return true;
   });
   if (!ran) return pass(ran.error());
-  return busy > 0 ? -1 : mark;
+  return busy > 0 ? std::string() : mark;
 }
 
 Result<bool> PostgresDatabase::create_as_dumped(int dump) {

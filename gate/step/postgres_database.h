@@ -31,11 +31,15 @@ class PostgresDatabase {
     bool exists = false;
     std::int64_t clients = 0;  ///< connections of others
     std::int64_t tables = 0;
-    std::string names;  ///< the commonest of the others: "shop (psql) from 127.0.0.1, …"; the server's words, escaped
+    std::int64_t writes = 0;  ///< rows that were ever written to its tables, as the server counts them
+    std::string names;        ///< the commonest of the others: "shop (psql) from 127.0.0.1, …"; the server's words, escaped
   };
   Result<Found> look();
-  /// Another number than before: its tables were exchanged since, or may have been; -1: they may be just now.
-  Result<std::int64_t> mark();
+  /// What a restore's exchange cannot leave as it is: which tables there are, by their oid, but for those made since `earlier`
+  /// was asked; of one `table` the file that its rows lie in.
+  /// @param earlier  an answer of before. @return the same: nothing was exchanged since; another one: it was, or somebody else
+  /// took a table away or wrote it anew; empty: a connection of ours that lives on may be about to
+  Result<std::string> mark(const TableName* table, const std::string& earlier);
   /// Makes it, empty, as that of the dump was: with its encoding, locale, owner, rights and settings where the dump is of a
   /// database of this name, with encoding and locale where not (or with what the server gives to new ones, if they cannot be
   /// told). What of it the server does not take is noted. Error: PostgresClient's.

@@ -17,7 +17,8 @@
 namespace backupctl::step {
 namespace {
 
-constexpr std::size_t most_lines = 100;  ///< tables that are told one by one
+constexpr std::size_t longest_name = 63;  ///< bytes; of a longer one the server takes the front (NAMEDATALEN)
+constexpr std::size_t most_lines = 100;   ///< tables that are told one by one
 
 /// D7: what the database holds now beside what the dump holds. Tables that only the database has are not the dump's.
 Result<Report> compare(Context& context, const TableRows& found, const TableRows& expected, Report report) {
@@ -57,11 +58,24 @@ class Old {
     const auto kept = state::open_kept(context_.state, service_);
     if (!kept) return pass(kept.error());
     if (!any_) return {};
-    auto mark = database_.mark();
+    if (table != nullptr) table_ = *table;
+    const std::string earlier = kept->has_value() ? (*kept)->mark : "";
+    auto mark = database_.mark(table, earlier);
     if (!mark) return pass(mark.error());
-    mark_ = std::to_string(*mark);
     // What an attempt that was killed had put aside is what was there before the first, unless that has exchanged nothing.
-    if (kept->has_value() && (*mark < 0 || (*kept)->mark != mark_)) return {};
+    if (kept->has_value() && mark->empty())
+      return fail(Exit::unavailable,
+                  "the server works still at a restore of {} that was broken off: say the same again when it is done with it",
+                  service_);
+    if (kept->has_value() && *mark != earlier) {
+      context_.output.note(
+          "a restore was broken off, and may have exchanged what was there: kept is what was there before it, "
+          "and not what was written since",
+          true);
+      mark_ = *mark;
+      return {};
+    }
+    mark_ = *mark;
     context_.output.step("keeping what is there now");
     auto file = state::begin_kept(context_.state, service_);
     if (!file) return pass(file.error());
@@ -73,8 +87,8 @@ class Old {
   /// client was broken off in.
   Error failed(const Error& why) {
     if (!any_) return why;
-    const auto now = database_.mark();
-    const bool same = now && *now >= 0 && std::to_string(*now) == mark_;
+    const auto now = database_.mark(table_ ? &*table_ : nullptr, mark_);
+    const bool same = now && !now->empty() && *now == mark_;
     if (same && mine_) static_cast<void>(state::remove_kept(context_.state, service_));
     if (same) return why;
     return {why.exit, fmt::format("{}, or was exchanged after all, which is not known: what was there before is kept; say the "
@@ -94,6 +108,7 @@ class Old {
   const std::string& service_;
   bool own_, any_;
   bool mine_ = false;
+  std::optional<TableName> table_;
   std::string mark_;
 };
 
@@ -180,8 +195,14 @@ Result<Report> restore_whole(Context& context, const policy::Service& service, c
   // Keeping it took its time.
   const auto again = look_for_clients(context, database);
   if (!again) return pass(old.failed(again.error()));
-  if (auto good = check_target({again->exists, again->clients, 0, again->names}, wish, name); !good)
+  if (auto good = check_target({again->exists, again->clients, 0, 0, again->names}, wish, name); !good)
     return pass(old.failed(good.error()));
+  if (found->tables > 0 && again->writes != found->writes && !wish.with_clients)
+    return pass(
+        old.failed({Exit::unavailable,
+                    fmt::format("something was written to the database {} while what is there was put aside, by clients "
+                                "that come and go: stop what uses it, or say --with-clients; the database is as it was",
+                                name)}));
   context.output.step(fmt::format("restoring the database {}", name));
   if (auto restored = database.restore(fetched.dump, found->tables > 0); !restored) {
     return pass(old.failed(restored.error()));
@@ -239,6 +260,13 @@ std::string part_of(const RestoreWish& wish) {
   return table.schema + "." + table.table;
 }
 
+/// Its rows; where the table itself has gone since, all of it.
+Result<> put_back_table(PostgresDatabase& database, int dump, const TableName& table) {
+  const auto there = database.find(table);
+  if (!there) return pass(there.error());
+  return there->empty() ? database.restore_table(dump, table, true) : database.restore_rows(dump, table);
+}
+
 }  // namespace
 
 Result<TableRows> verify_dump(Context& context, PostgresClient& client, const StoredArchive& stored, int dump) {
@@ -258,6 +286,9 @@ Result<Report> restore_postgres(Context& context, const policy::Service& service
                                 const std::string& keys) {
   if (wish.into == service.postgres.database)
     return fail(Exit::not_a_request, "--into names the service's own database: leave it out to restore that; nothing was done");
+  if (wish.into.size() > longest_name)
+    return fail(Exit::not_a_request, "--into wants a name of at most {} bytes, PostgreSQL's own limit; nothing was done",
+                longest_name);
   auto lock = hold_restore(context, service.name);
   if (!lock) return pass(lock.error());
   const auto kept = state::open_kept(context.state, service.name);
@@ -313,7 +344,7 @@ Result<Report> rollback_postgres(Context& context, const policy::Service& servic
     if (auto made = database.create(dump); !made) return pass(made.error());
   context.output.step("putting back what was there");
   const auto back =
-      kept->part.empty() ? database.restore(dump, true) : database.restore_rows(dump, parse_table_name(kept->part));
+      kept->part.empty() ? database.restore(dump, true) : put_back_table(database, dump, parse_table_name(kept->part));
   if (!back) database.drop_created();
   if (!back) return fail(back.error().exit, "{}; what is kept is kept still", back.error().sentence);
   if (auto analyzed = database.analyze(); !analyzed) context.output.note(analyzed.error().sentence, true);

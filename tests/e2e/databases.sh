@@ -18,6 +18,7 @@ make_postgres() {
   printf 'local all postgres trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n' >"$PGDATA/pg_hba.conf"
   cat >>"$PGDATA/postgresql.conf" <<CONF
 port = $PGPORT
+max_prepared_transactions = 2
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$ROOT/pgsocket'
 ssl = on
@@ -37,10 +38,10 @@ stop_postgres() { as_postgres "$PGBIN/pg_ctl" -D "$PGDATA" -w -s -m "${1:-fast}"
 sql() { psql -XAtq -h "$ROOT/pgsocket" -p "$PGPORT" -U postgres -d "$1" -v ON_ERROR_STOP=1 -c "$2"; }
 # digest_of DATABASE: every row of every table of the user's, in order.
 digest_of() {
-  sql "$1" "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog','information_schema') order by 1" |
-    while read -r table; do
-      printf '%s %s\n' "$table" "$(sql "$1" "select md5(coalesce(string_agg(t::text, E'\n' order by t::text), '')) from $table t")"
-    done
+  psql -XAtq -h "$ROOT/pgsocket" -p "$PGPORT" -U postgres -d "$1" -v ON_ERROR_STOP=1 <<'SQL'
+select format(E'select %1$L, md5(coalesce(string_agg(t::text, E\'\\n\' order by t::text), \'\')) from %1$s t', format('%I.%I', schemaname, tablename))
+  from pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1 \gexec
+SQL
 }
 
 REDISSECRET=e2e-redis-secret          # must show up nowhere

@@ -28,6 +28,9 @@ create table "odd one"."Table (a" (id serial primary key, "the text" text, big b
 create index "an index" on "odd one"."Table (a" ("the text");
 insert into "odd one"."Table (a" ("the text", big) select E'line\nbreak\t\\' || i || repeat('ü', i % 40), sha256(i::text::bytea) from generate_series(1, 5000) i;
 create table nothing_in_it (a int);
+create table "new
+line" (t text); insert into "new
+line" values ('COPY public.nothing_in_it (a) FROM stdin;'), ('x');
 create domain amount as int; create schema apart; create table apart.priced (a amount);
 create view totals as select sum(abalance) from pgbench_accounts;
 SQL
@@ -63,7 +66,7 @@ check "--status says so" sh -c "$GATE --status shop | grep -q 'broken off'"
 check_exit 69 "nor is given up what it had put aside" $GATE --restore-commit shop
 rm "$STATE/kept/shop" "$STATE/kept/shop.part"
 check "a drill reads every row of the dump" $GATE --drill shop
-check_says "and says how many tables" "restorable, every row of it was read: archive shop-$today.dump, from disk, files 7"
+check_says "and says how many tables" "restorable, every row of it was read: archive shop-$today.dump, from disk, files 8"
 
 # ---- restore: whole, in one transaction ----
 R="$GATE --restore shop --archive latest"
@@ -75,6 +78,7 @@ sql shop 'delete from pgbench_history; truncate nothing_in_it; insert into nothi
 digest_of shop >"$ROOT/made-since"
 check_exit 64 "a restore wants --yes" $R
 check_exit 64 "and none of a tree's words" $R --to /tmp/x --yes
+for word in --table --into --remote; do check_exit 64 "$word of nothing stands for nothing else" $R $word '' --yes; done
 PGOPTIONS='' psql -Xq -h 127.0.0.1 -p "$PGPORT" -U shop shop -c 'select pg_sleep(30)' >/dev/null 2>&1 & sleeper=$!
 sleep 1
 check_exit 69 "a database with other clients is not exchanged under them" $R --yes
@@ -84,6 +88,7 @@ digest_of shop >"$ROOT/now"; check_same "and it is as it was" "$ROOT/made-since"
 check "unless told" $R --with-clients --yes
 sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()" >/dev/null; wait "$sleeper" 2>/dev/null
 check_says "every row is counted" "public.pgbench_accounts  500000 rows"
+check_says "of a table with a line break in its name, too" 'public."new?line"  2 rows'
 digest_of shop >"$ROOT/now"; check_same "every row is as it was dumped" "$ROOT/truth" "$ROOT/now"
 check "pgbench's sums agree" invariant shop
 check "a view, an index and a foreign key are there" test "$(sql shop "select count(*) from pg_class where relname in ('totals','an index')")$(sql shop "select count(*) > 2 from pg_constraint where contype='f'")" = 2t
@@ -96,20 +101,35 @@ check "restored again" $R --yes
 check "and committed" $GATE --restore-commit shop
 check_exit 75 "once" $GATE --restore-commit shop
 check "nothing is kept then" test -z "$(ls "$STATE/kept")"
+begin "$ROOT/restore.out" $R --yes
+for _ in $(seq 200); do grep -q 'keeping what is there' "$ROOT/restore.out" && break; sleep 0.02; done
+sleep 0.2; sql shop 'insert into nothing_in_it values (8)'
+wait "$begun"; [ $? = 69 ] && grep -q 'clients that come and go' "$ROOT/restore.out" && pass "who came and wrote while it was put aside is noticed" ||
+  fail "who came and wrote while it was put aside is noticed" "$(cat "$ROOT/restore.out")"
+check "and loses nothing" test "$(sql shop 'select count(*) from nothing_in_it where a = 8')$(ls "$STATE/kept")" = 1
+sql shop 'delete from nothing_in_it where a = 8'
+sql shop "begin; insert into nothing_in_it values (8); prepare transaction 'two phases'"
+check_exit 69 "a prepared transaction is a client" $R --yes
+check_says "by its name" "(the prepared transaction two phases)"
+sql shop "rollback prepared 'two phases'"
 
 # ---- killed before it has exchanged anything: what is written afterwards is not lost by the next attempt (D6) ----
 psql -Xq -h "$ROOT/pgsocket" -p "$PGPORT" -U postgres -d shop -c 'begin; lock table pgbench_tellers in access share mode; select pg_sleep(60)' >/dev/null 2>&1 & locker=$!
 sleep 0.5
 begin "$ROOT/killed" $R --with-clients --yes
-for _ in $(seq 100); do grep -q 'restoring the database' "$ROOT/killed" && break; sleep 0.1; done
+for _ in $(seq 600); do grep -q 'restoring the database' "$ROOT/killed" && break; sleep 0.1; done
 sleep 0.5; kill -KILL "$begun"; wait "$begun" 2>/dev/null
 check "what was there is put aside, and nothing decided" sh -c "grep -q '^?' '$STATE/kept/shop.part'"
 sql postgres "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'shop' and pid <> pg_backend_pid()" >/dev/null; wait "$locker" 2>/dev/null
 for _ in $(seq 50); do [ "$(sql postgres "select count(*) from pg_stat_activity where datname = 'shop'")" = 0 ] && break; sleep 0.1; done
-sql shop 'insert into nothing_in_it values (99)'
+sql shop 'insert into nothing_in_it values (99); create table made_since (a int); alter table made_since owner to shop'; sql shop 'vacuum full nothing_in_it'
+check_exit 2 "--check tells of it" $GATE --check shop
+check_says "as critical" "a restore was broken off, and the server may hold a part"
 check "the same again" $R --yes
+check_says "keeps what is there now" "keeping what is there now"
 check "rolled back" $GATE --restore-rollback shop
 check "what was written in between is there" test "$(sql shop 'select count(*) from nothing_in_it where a = 99')" = 1
+sql shop 'drop table made_since'
 check "restored once more" $R --yes
 check "and committed" $GATE --restore-commit shop
 
@@ -132,6 +152,10 @@ digest_of shop >"$ROOT/now"; check_same "all is as it was dumped" "$ROOT/truth" 
 check "the table's rights are those it has now" test "$(sql shop "select has_table_privilege('public', '\"odd one\".\"Table (a\"', 'select')")" = t
 check "rollback of one table" $GATE --restore-rollback shop
 check "has what was there" test "$(sql shop 'select count(*) from "odd one"."Table (a" where "the text" = $$0$$')" = 5000
+check "the rows once more" $R --table 'odd one.Table (a' --yes
+sql shop 'drop table "odd one"."Table (a" cascade'
+check "rollback of a table that has gone since" $GATE --restore-rollback shop
+check "has what was there, too" test "$(sql shop 'select count(*) from "odd one"."Table (a" where "the text" = $$0$$')" = 5000
 sql shop 'drop table "odd one"."Table (a" cascade'
 check "a table that is gone" $R --table 'odd one.Table (a' --yes
 digest_of shop >"$ROOT/now"; check_same "is there with every row" "$ROOT/truth" "$ROOT/now"

@@ -40,6 +40,14 @@ TEST_CASE("rows that look like the beginning or the end of a table are rows") {
   CHECK(rows_of(out) == Rows{{"public.a", 4}});
 }
 
+TEST_CASE("X5: names with line breaks: the table is counted, and no row of it is the beginning of another") {
+  const auto out = relay_run({"dump-rows"},
+                             "COPY public.\"new\nline\" (t, \"a\n\"\"b\") FROM stdin;\nCOPY public.a (t) FROM stdin;\n\\.\n"
+                             "COPY public.a (t) FROM stdin;\nx\n\\.\n");
+  REQUIRE(out.done());
+  CHECK(rows_of(out) == Rows{{"public.\"new?line\"", 1}, {"public.a", 1}});
+}
+
 TEST_CASE("X5: a row longer than any line that is kept is one row") {
   const std::string big(3 << 20, 'x');
   const auto out = relay_run({"dump-rows"}, "COPY a.b (t) FROM stdin;\n" + big + "\n\\." + big + "\nx\n\\.\n");
