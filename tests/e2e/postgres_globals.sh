@@ -22,7 +22,7 @@ create role readers; create role gone login password 'whose'; create role dump l
 grant readers to "App $roles$; '" with admin option; grant pg_read_all_data to readers, dump;
 alter role readers set search_path to '', "$user", 'a,b', public; alter role readers in database shop set work_mem to '5MB';
 alter role "App $roles$; '" set application_name to E'it''s \\ "q"';
-do 'begin if current_setting(''server_version_num'')::int >= 160000 then grant readers to gone with inherit false, set false; end if; end';
+do 'begin if current_setting(''server_version_num'')::int >= 160000 then execute ''grant readers to gone with inherit false, set false''; end if; end';
 SQL
 )"
 sql shop 'create table t (a int); insert into t values (1); alter table t owner to "App $roles$; '\''"; grant select on t to readers'
