@@ -45,10 +45,10 @@ check_exit 65 "the plan says beforehand what the restore would refuse: an older 
 check_says "… of the step" "1. briefs                   CANNOT: the newest mirror on the remotes is older"
 cp "$ROOT/new.manifest" "$DISK/data.manifest.json"
 
-# A mirror's own folder that is a mount point is said, by its path.
+# Nothing else may be mounted beneath a remote's directory, where it would be neither read nor written.
 mount -t tmpfs -o size=1m none "$DISK/data/briefs/2026"
-check_exit 74 "something is mounted in the mirror" $GATE --backup briefs
-check_says "… is named" "mount point, not read: $DISK/data/briefs/2026"
+check_exit 78 "something is mounted in the mirror" $GATE --backup briefs
+check_says "… is named" "another disk is mounted at $DISK/data/briefs/2026, beneath its directory"
 umount "$DISK/data/briefs/2026"
 check "… gone, all is well" $GATE --backup briefs
 
